@@ -1,0 +1,39 @@
+// The one place that makes a BpfError of a failed call. In: errno, the call, what it was for, libbpf's lines; out: an
+// error whose message reads `where: call: ERRNO (what to do)`.
+
+import { BpfError } from "./errors.ts";
+import { errnoName, errnoText } from "./errno.ts";
+import type { Library } from "./library.ts";
+
+/** A failed call. */
+export interface Failure {
+  /** Positive. */
+  readonly errno: number;
+  /** The libbpf or libc function. */
+  readonly syscall: string;
+  /** How the message names the call where the function's name would tell a user little: "set". */
+  readonly verb?: string | undefined;
+  readonly object?: string | undefined;
+  readonly map?: string | undefined;
+  readonly program?: string | undefined;
+  /** What to do, where it is known better than from libbpf's lines. */
+  readonly hint?: string | undefined;
+  readonly log?: string | undefined;
+}
+
+/** The BpfError for `failure`. */
+export function bpfError(library: Library | undefined, failure: Failure): BpfError {
+  const { errno, syscall, verb, object, map, program, log } = failure;
+  const code = errnoName(errno);
+  const hint = failure.hint ?? firstWarning(log) ?? errnoText(library, errno);
+  const where = map !== undefined ? `map ${map}: ` : program !== undefined ? `program ${program}: ` : `${object}: `;
+  const why = hint === undefined ? "" : ` (${hint})`;
+  const message = `${object === undefined && where.startsWith("undefined") ? "" : where}${verb ?? syscall}: ${code}${why}`;
+  return new BpfError(message, { code, errno, syscall, object, map, program, hint, log });
+}
+
+/** libbpf's first line is the most specific one: later ones say what failed because of it. */
+function firstWarning(log: string | undefined): string | undefined {
+  const line = log?.split("\n").find((text) => text !== "");
+  return line?.replace(/^libbpf: /, "").replace(/\.$/, "");
+}

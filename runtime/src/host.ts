@@ -1,0 +1,69 @@
+// What this machine says of the rights and settings that BPF depends on, read from /proc and /sys when a call has failed.
+
+function readText(path: string): string | undefined {
+  try {
+    return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+// linux/capability.h
+const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
+
+/** A capability that loading or attaching may need. */
+export type Capability = keyof typeof capabilities;
+
+/** Which of `wanted` this thread's effective set lacks; CAP_SYS_ADMIN stands for all of them. */
+export function missingCapabilities(wanted: readonly Capability[]): readonly Capability[] {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readText("/proc/thread-self/status") ?? "")?.[1];
+  if (effective === undefined) return [];
+  const bits = BigInt(`0x${effective}`);
+  const has = (name: Capability): boolean => ((bits >> BigInt(capabilities[name])) & 1n) === 1n;
+  return has("CAP_SYS_ADMIN") ? [] : wanted.filter((name) => !has(name));
+}
+
+/** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
+export function inUserNamespace(): boolean {
+  const map = readText("/proc/self/uid_map")?.trim().split(/\s+/);
+  return map !== undefined && map.join(" ") !== "0 0 4294967295";
+}
+
+/** "confidentiality" when the kernel is locked down that far, "integrity", or undefined. */
+export function lockdown(): string | undefined {
+  const mode = /\[(\w+)\]/.exec(readText("/sys/kernel/security/lockdown") ?? "")?.[1];
+  return mode === "none" ? undefined : mode;
+}
+
+/** Whether the kernel carries its own BTF. */
+export function hasKernelBtf(): boolean {
+  return process.getBuiltinModule("node:fs").existsSync("/sys/kernel/btf/vmlinux");
+}
+
+/** The directory where libbpf looks for tracepoints, and whether this process may read it; undefined: not mounted. */
+export function tracefs(): { path: string; mode: string; readable: boolean } | undefined {
+  const { accessSync, constants, statSync } = process.getBuiltinModule("node:fs");
+  // As libbpf's `tracefs_path`: debugfs first.
+  for (const path of ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"]) {
+    try {
+      const mode = `0${(statSync(path).mode & 0o777).toString(8)}`;
+      if (path.endsWith("debug/tracing") || readText("/proc/self/mounts")?.includes(` ${path} `) === true) {
+        try {
+          accessSync(`${path}/events`, constants.R_OK | constants.X_OK);
+          return { path, mode, readable: true };
+        } catch {
+          return { path, mode, readable: false };
+        }
+      }
+    } catch {
+      // Not there: the next one.
+    }
+  }
+  return undefined;
+}
+
+/** The sysctl kernel.perf_event_paranoid. */
+export function perfEventParanoid(): number | undefined {
+  const text = readText("/proc/sys/kernel/perf_event_paranoid");
+  return text === undefined ? undefined : Number(text);
+}

@@ -1,0 +1,34 @@
+// What the kernel tells of a descriptor (BPF_OBJ_GET_INFO_BY_FD), after the first fields of `struct bpf_map_info`,
+// `bpf_prog_info` and `bpf_link_info` in linux/bpf.h.
+
+import type { Library } from "./library.ts";
+import { addressOf } from "./native.ts";
+
+// bpf_map_info: type, id, key_size, value_size, max_entries; the others start with type and id too.
+const words = 5;
+
+function firstWords(library: Library, fd: number): { errno: number; info: Uint32Array } {
+  const info = new Uint32Array(words);
+  const size = new Uint32Array([info.byteLength]);
+  const result = library.fn("bpf_obj_get_info_by_fd")(
+    fd,
+    addressOf(info.buffer as ArrayBuffer),
+    addressOf(size.buffer as ArrayBuffer),
+  );
+  return { errno: -result, info };
+}
+
+/** A map's id and max_entries; `info` is undefined when the kernel refuses, with `errno`. */
+export function mapInfo(
+  library: Library,
+  fd: number,
+): { errno: number; info: { id: number; maxEntries: number } | undefined } {
+  const { errno, info } = firstWords(library, fd);
+  return { errno, info: errno === 0 ? { id: info[1]!, maxEntries: info[4]! } : undefined };
+}
+
+/** The id of a program or link; undefined where the kernel has none for it. */
+export function idOf(library: Library, fd: number): number | undefined {
+  const { errno, info } = firstWords(library, fd);
+  return errno === 0 ? info[1] : undefined;
+}

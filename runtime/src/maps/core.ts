@@ -1,0 +1,138 @@
+// What every map handle works on: the kernel's map behind a file descriptor, until the skeleton closes it. A MapSpec is
+// what generated code says of a map; it makes the handle, so that a kind nobody uses is left out of a bundle.
+
+import { EPERM, ENOENT, E2BIG, EBUSY, EEXIST, ENOMEM, EINVAL, ENOTSUPP } from "../errno.ts";
+import { StateError, type BpfError } from "../errors.ts";
+import { bpfError } from "../failure.ts";
+import type { Library } from "../library.ts";
+import { mapInfo } from "../info.ts";
+
+/** What is known of a loaded map of any kind. */
+export interface BpfMap {
+  /** As in C. */
+  readonly name: string;
+  /** The kernel's word without BPF_MAP_TYPE_, in lower case: "hash". */
+  readonly type: string;
+  /** @throws StateError after close */
+  readonly fd: number;
+  /** The kernel's id, as `bpftool map show id` takes it. */
+  readonly id: number;
+  /** In bytes. */
+  readonly keySize: number;
+  /** In bytes; of one CPU's value for per-CPU maps. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+}
+
+/** A loaded map, as the handle of its kind receives it. */
+export interface MapCore extends BpfMap {
+  readonly library: Library;
+  /** The skeleton's object name. */
+  readonly object: string;
+  /** The descriptor as a handle's hot path takes it: -1 once closed. */
+  readonly rawFd: number;
+  /** @throws StateError once closed */
+  use(): number;
+  /** The error for a call on this map that gave `result` (negative errno). */
+  failure(result: number, syscall: string, verb: string, hint?: string): BpfError;
+}
+
+/** What generated code says of a map, and how its handle is made. For generated code. */
+export interface MapSpec<H> {
+  /** The kernel's word for its type; "" for any. */
+  readonly type: string;
+  /** In bytes; undefined where the generated code does not depend on it. */
+  readonly keySize: number | undefined;
+  readonly valueSize: number | undefined;
+  create(map: MapCore): H;
+}
+
+/** A map that libbpf has created, or taken from a pin. */
+export class LoadedMap implements MapCore {
+  readonly name: string;
+  readonly type: string;
+  readonly object: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly library: Library;
+  rawFd: number;
+  #known: { id: number; maxEntries: number } | undefined;
+
+  constructor(
+    library: Library,
+    fields: Pick<MapCore, "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd">,
+  ) {
+    this.library = library;
+    this.name = fields.name;
+    this.type = fields.type;
+    this.object = fields.object;
+    this.keySize = fields.keySize;
+    this.valueSize = fields.valueSize;
+    this.rawFd = fields.rawFd;
+  }
+
+  get fd(): number {
+    return this.use();
+  }
+
+  get id(): number {
+    return this.#info().id;
+  }
+
+  get maxEntries(): number {
+    return this.#info().maxEntries;
+  }
+
+  use(): number {
+    if (this.rawFd < 0) throw new StateError(`map ${this.name}: closed with ${this.object}`);
+    return this.rawFd;
+  }
+
+  /** The descriptor is libbpf's and its number is soon another file's: no handle may use it from now on. */
+  close(): void {
+    this.rawFd = -1;
+  }
+
+  failure(result: number, syscall: string, verb: string, hint?: string): BpfError {
+    const errno = -result;
+    return bpfError(this.library, {
+      errno,
+      syscall,
+      verb,
+      object: this.object,
+      map: this.name,
+      hint: hint ?? this.#hint(errno),
+    });
+  }
+
+  // max_entries as the kernel has it: libbpf rounds some, and a map from a pin has its own. Neither changes any more.
+  #info(): { id: number; maxEntries: number } {
+    if (this.#known !== undefined) return this.#known;
+    const { errno, info } = mapInfo(this.library, this.use());
+    if (info === undefined) throw this.failure(-errno, "bpf_obj_get_info_by_fd", "info");
+    return (this.#known = info);
+  }
+
+  #hint(errno: number): string | undefined {
+    switch (errno) {
+      case E2BIG:
+        return `the map is full, max_entries ${this.maxEntries}`;
+      case EEXIST:
+        return "the key is there already";
+      case ENOENT:
+        return "there is no such key";
+      case EPERM:
+        return "the map is frozen or read-only, or CAP_BPF is missing";
+      case EBUSY:
+        return "the kernel is changing this part of the map, try again";
+      case ENOMEM:
+        return "the kernel's memory limit for this cgroup is reached";
+      case EINVAL:
+        return "the kernel refuses these flags for this map";
+      case ENOTSUPP:
+        return `the kernel cannot do this with a map of type ${this.type}`;
+      default:
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// The cache that makes a repeated `char[N]` of up to 64 bytes cheap to read: direct-mapped tables keyed on the bytes'
+// words. It keeps only strings without a NUL inside, which read the same in values and in keys and at every N.
+
+import { decodeText } from "./text.ts";
+
+/** The longest `char[N]` that is looked up here. */
+export const longestCached = 64;
+
+const slots = 256;
+
+// A slot that was never filled is right as it is: zero words are "".
+const first: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
+const second: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
+const third: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
+const fourth: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
+const texts: string[] = /*@__PURE__*/ new Array<string>(slots).fill("");
+
+/** The text of a `char[16]` (every `comm` is one) at word `i`, which the caller knows to be in range. */
+export function text16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: boolean): string {
+  const a = u32s[i]!;
+  const b = u32s[i + 1]!;
+  const c = u32s[i + 2]!;
+  const d = u32s[i + 3]!;
+  const mixed = a ^ Math.imul(b, 0x9e3779b1) ^ Math.imul(c, 0x85ebca6b) ^ Math.imul(d, 0xc2b2ae35);
+  const slot = Math.imul(mixed, 0x27d4eb2f) >>> 24;
+  if (first[slot] === a && second[slot] === b && third[slot] === c && fourth[slot] === d) return texts[slot]!;
+  const text = decodeText(u8s, i * 4, 16, true);
+  const nul = text.indexOf("\0");
+  if (nul >= 0) return keys ? text : text.slice(0, nul);
+  first[slot] = a;
+  second[slot] = b;
+  third[slot] = c;
+  fourth[slot] = d;
+  texts[slot] = text;
+  return text;
+}
+
+interface Table {
+  readonly words: Uint32Array;
+  readonly texts: string[];
+}
+
+const tables: Table[] = [];
+const words: Uint32Array = /*@__PURE__*/ new Uint32Array(longestCached / 4);
+
+/** The text of `n` bytes, at most {@link longestCached}, at any alignment. */
+export function textOf(view: DataView, u8s: Uint8Array, at: number, n: number, keys: boolean): string {
+  // Always read as little-endian, so that memories of both byte orders share the tables.
+  const count = (n + 3) >>> 2;
+  let hash = 0;
+  for (let k = 0; k < count; k++) {
+    const word = n - k * 4 >= 4 ? view.getUint32(at + k * 4, true) : tail(u8s, at + k * 4, at + n);
+    words[k] = word;
+    hash = Math.imul(hash ^ word, 0x9e3779b1) ^ (hash >>> 15);
+  }
+  const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> 24;
+  const table = tables[count] ?? addTable(count);
+  const from = slot * count;
+  let same = 0;
+  while (same < count && table.words[from + same] === words[same]) same++;
+  if (same === count) return table.texts[slot]!;
+  const text = decodeText(u8s, at, n, true);
+  const nul = text.indexOf("\0");
+  if (nul >= 0) return keys ? text : text.slice(0, nul);
+  for (let k = 0; k < count; k++) table.words[from + k] = words[k]!;
+  table.texts[slot] = text;
+  return text;
+}
+
+function tail(u8s: Uint8Array, at: number, end: number): number {
+  let word = 0;
+  for (let p = end - 1; p >= at; p--) word = (word << 8) | u8s[p]!;
+  return word >>> 0;
+}
+
+function addTable(count: number): Table {
+  while (tables.length <= count) {
+    tables.push({ words: new Uint32Array(slots * tables.length), texts: new Array<string>(slots).fill("") });
+  }
+  return tables[count]!;
+}

@@ -1,0 +1,177 @@
+// The only file that knows koffi. In: C signatures, addresses and strings; out: callable functions, views of memory and
+// one callback. Addresses are plain numbers (user space ends far below 2^53) and 0 is NULL. Nothing loads before first use.
+
+import { UnsupportedError } from "./errors.ts";
+
+type Koffi = typeof import("koffi");
+
+/** The C types that signatures are made of, and what JavaScript sees of each. */
+export interface CTypes {
+  readonly void: undefined;
+  readonly bool: boolean;
+  readonly int: number;
+  readonly u32: number;
+  /** A number where it is exact, else a bigint; takes both. */
+  readonly u64: number | bigint;
+  readonly size: number;
+  /** An address. */
+  readonly ptr: number;
+  /** A NUL-terminated string; null is NULL. */
+  readonly str: string | null;
+}
+
+/** A C function: its result, its arguments, and the libbpf version that brought it when that is later than 1.0. */
+export type Signature = readonly [
+  result: keyof CTypes,
+  args: readonly (keyof CTypes)[],
+  since?: readonly [major: number, minor: number],
+];
+
+type Arguments<A extends readonly (keyof CTypes)[]> = { [I in keyof A]: CTypes[A[I]] };
+
+/** A bound C function of signature `S`. */
+export type CFunction<S extends Signature> = (...args: Arguments<S[1]>) => CTypes[S[0]];
+
+/** A shared library; `bind` gives undefined for a symbol that it does not have. */
+export interface SharedLibrary {
+  bind<S extends Signature>(name: string, signature: S): CFunction<S> | undefined;
+}
+
+const koffiTypes: { readonly [T in keyof CTypes]: string } = {
+  void: "void",
+  bool: "bool",
+  int: "int",
+  u32: "uint32_t",
+  u64: "uint64_t",
+  size: "size_t",
+  ptr: "uintptr_t",
+  str: "str",
+};
+
+let loaded: Koffi | undefined;
+
+function koffi(): Koffi {
+  if (loaded !== undefined) return loaded;
+  const { createRequire } = process.getBuiltinModule("node:module");
+  try {
+    loaded = createRequire(import.meta.url)("koffi") as Koffi;
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UnsupportedError(
+      `koffi: cannot be loaded on ${process.platform} ${process.arch}, ${message} (reinstall @ebpf-skel/runtime here)`,
+      { cause },
+    );
+  }
+  return loaded;
+}
+
+/**
+ * Opens a shared library by SONAME or path.
+ * @throws Error with dlopen's reason, which does not name the library
+ */
+export function openShared(path: string): SharedLibrary {
+  const library = koffi().load(path);
+  return {
+    bind<S extends Signature>(name: string, signature: S) {
+      let address: unknown;
+      try {
+        address = library.symbol(name);
+      } catch {
+        return undefined;
+      }
+      if (address === null) return undefined;
+      const [result, args] = signature;
+      return library.func(
+        name,
+        koffiTypes[result],
+        args.map((type) => koffiTypes[type]),
+      ) as CFunction<S>;
+    },
+  };
+}
+
+/** Runs a bound C function on one of libuv's threads; errno does not come back with it. */
+export function callAsync<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<R> {
+  return new Promise((resolve, reject) => {
+    (fn as ReturnType<ReturnType<Koffi["load"]>["func"]>).async(...args, (e: Error | null, result: R) => {
+      if (e === null) resolve(result);
+      else reject(e);
+    });
+  });
+}
+
+/** errno of the last C call of this thread; read it before any other call. */
+export function lastErrno(): number {
+  return koffi().errno();
+}
+
+/**
+ * The address of `bytes`' memory. V8 never moves the memory of an ArrayBuffer, but frees it with the last reference: the
+ * caller keeps `bytes` reachable for as long as C uses the address.
+ */
+export function addressOf(bytes: ArrayBuffer | Uint8Array): number {
+  return Number(koffi().address(bytes));
+}
+
+/** C memory as an ArrayBuffer; reading it after the memory is unmapped ends the process. */
+export function viewOf(address: number, size: number): ArrayBuffer {
+  return koffi().view(BigInt(address), size);
+}
+
+/** The C string at `address`, of `length` bytes where given, else up to its NUL. */
+export function stringAt(address: number, length?: number): string {
+  return length === undefined
+    ? koffi().decode.string(BigInt(address))
+    : koffi().decode.string(BigInt(address), length);
+}
+
+/** Text as a NUL-terminated C string; keep the result reachable while C uses its address. */
+export function cString(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** A function of libbpf's print callback type (`libbpf_print_fn_t`), registered for the life of the process. */
+export function registerPrint(print: (level: number, format: number, args: number) => void): number {
+  const k = koffi();
+  // va_list is an array type on x86-64 and a pointer or a struct passed by reference elsewhere: an address in each ABI.
+  const type = k.pointer(k.proto("int", ["int", "uintptr_t", "uintptr_t"]));
+  const callback = (level: number, format: number | bigint, args: number | bigint): number => {
+    print(level, Number(format), Number(args));
+    return 0;
+  };
+  return Number(k.register(callback, type));
+}
+
+const libcFunctions = {
+  mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
+  munmap: ["int", ["ptr", "size"]],
+  vasprintf: ["int", ["ptr", "ptr", "ptr"]],
+  free: ["void", ["ptr"]],
+  fcntl: ["int", ["int", "int", "int"]],
+  close: ["int", ["int"]],
+} as const satisfies Record<string, Signature>;
+
+type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };
+
+let boundLibc: Libc | undefined;
+
+/** The C library's functions that the runtime needs. */
+export function libc(): Libc {
+  if (boundLibc !== undefined) return boundLibc;
+  // The C library is in the process already: NULL finds it whatever its file is called (glibc, musl).
+  const self = koffi().load(null);
+  const bound: Record<string, unknown> = {};
+  for (const [name, [result, args]] of Object.entries(libcFunctions)) {
+    bound[name] = self.func(
+      name,
+      koffiTypes[result],
+      args.map((type) => koffiTypes[type]),
+    );
+  }
+  return (boundLibc = bound as Libc);
+}
+
+/** Whether this is the thread that koffi may call back into while C runs. */
+export function isMainThread(): boolean {
+  return process.getBuiltinModule("node:worker_threads").isMainThread;
+}

@@ -1,0 +1,94 @@
+// libbpf's print callback, which is global to the process: lines come in while one call runs, and go out with that call's
+// result and to the logger. It is set only around synchronous calls of the main thread; at any other time libbpf is
+// silent, because a callback on another thread would wait for this one.
+
+import type { Library } from "./library.ts";
+import { addressOf, callAsync, isMainThread, libc, registerPrint, stringAt } from "./native.ts";
+
+/** How serious a line of libbpf is. */
+export type LogLevel = "warn" | "info" | "debug";
+
+/** Takes one line (or block of lines) that libbpf printed, without its final newline. */
+export type Logger = (level: LogLevel, text: string) => void;
+
+interface Line {
+  readonly level: number;
+  readonly text: string;
+}
+
+const levels: readonly LogLevel[] = ["warn", "info", "debug"];
+const debug = 2;
+
+let logger: Logger | undefined;
+let print: number | undefined;
+let lines: Line[] = [];
+let asyncCalls = 0;
+
+/**
+ * Passes on what libbpf prints, debug lines included; `undefined` turns that off again. It hears the calls that the main
+ * thread waits for, each call's lines right after the call: not `loadAsync`, `detachAsync` and `closeAsync`, and nothing
+ * in worker threads. Without a logger libbpf is silent and its warnings travel inside the errors they explain.
+ */
+export function setLogger(fn: Logger | undefined): void {
+  logger = fn;
+}
+
+/** Whether {@link withLog} hears anything now. */
+export function canListen(): boolean {
+  return isMainThread() && asyncCalls === 0;
+}
+
+/** Runs a call into libbpf; gives its result and the warnings and notes that libbpf printed meanwhile. */
+export function withLog<T>(library: Library, call: () => T): { result: T; log: string } {
+  if (!canListen()) return { result: call(), log: "" };
+  const setPrint = library.fn("libbpf_set_print");
+  let heard: Line[];
+  let result: T;
+  setPrint((print ??= registerPrint(hear)));
+  try {
+    result = call();
+  } finally {
+    setPrint(0);
+    heard = lines;
+    lines = [];
+    tell(heard);
+  }
+  const kept = heard.filter((line) => line.level < debug);
+  return { result, log: kept.map((line) => line.text).join("\n") };
+}
+
+/** Runs a call into libbpf on another thread, while libbpf is silent. */
+export async function withoutLog<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<R> {
+  asyncCalls++;
+  try {
+    return await callAsync(fn, ...args);
+  } finally {
+    asyncCalls--;
+  }
+}
+
+/** Mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. */
+function hear(level: number, format: number, args: number): void {
+  if (level >= debug && logger === undefined) return;
+  const { vasprintf, free } = libc();
+  const out = new BigUint64Array(1);
+  const length = vasprintf(addressOf(out.buffer as ArrayBuffer), format, args);
+  if (length < 0) return;
+  const text = Number(out[0]);
+  lines.push({ level, text: stringAt(text, length).replace(/\n$/, "") });
+  free(text);
+}
+
+/** The logger runs after the call, so it may use the runtime; what it throws is its own and must not hide the result. */
+function tell(heard: readonly Line[]): void {
+  if (logger === undefined) return;
+  for (const { level, text } of heard) {
+    try {
+      logger(levels[level] ?? "warn", text);
+    } catch (e) {
+      process.nextTick(() => {
+        throw e;
+      });
+    }
+  }
+}

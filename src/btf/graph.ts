@@ -1,0 +1,119 @@
+// Questions that later stages ask of a type graph that parseBtf has validated: types and an id in, an id or a size out.
+// None recurses, and every walk along modifiers and typedefs is bounded by what parseBtf accepts.
+
+import { SkelError } from "../errors.ts";
+import { label } from "./label.ts";
+import type { BtfKind, BtfType, TypeId } from "./types.ts";
+
+/** Bytes of a pointer: BPF is a 64-bit machine, whatever the host is. */
+const POINTER = 8;
+
+/** The type with this id. */
+export function typeAt(types: readonly BtfType[], id: TypeId): BtfType {
+  const type = types[id];
+  if (type === undefined)
+    throw new SkelError("ERR_TYPE", `no such type, got only ${types.length} types`, [`type ${id}`]);
+  return type;
+}
+
+/** The first type that is no const, volatile, restrict or type tag (libbpf `btf_is_mod`). */
+export function skipModifiers(types: readonly BtfType[], id: TypeId): TypeId {
+  let at = id;
+  for (;;) {
+    const type = typeAt(types, at);
+    if (!isModifier(type)) return at;
+    at = type.type;
+  }
+}
+
+/** The first type that is neither a modifier nor a typedef (libbpf `skip_mods_and_typedefs`). */
+export function skipModifiersAndTypedefs(types: readonly BtfType[], id: TypeId): TypeId {
+  let at = id;
+  for (;;) {
+    const type = typeAt(types, at);
+    if (!isModifier(type) && type.kind !== "typedef") return at;
+    at = type.type;
+  }
+}
+
+/** Bytes of a type (libbpf `btf__resolve_size`). Throws `ERR_TYPE` for one without a size: void, a function, a forward. */
+export function sizeOf(types: readonly BtfType[], id: TypeId): number {
+  let count = 1;
+  let at = id;
+  for (;;) {
+    const type = typeAt(types, at);
+    switch (type.kind) {
+      case "ptr":
+        return count * POINTER;
+      case "int":
+      case "float":
+      case "struct":
+      case "union":
+      case "enum":
+      case "enum64":
+      case "datasec":
+        return count * type.size;
+      case "array":
+        // Lengths multiply without bound only over elements of no bytes; kept finite, the product stays 0.
+        count = Math.min(count * type.length, Number.MAX_SAFE_INTEGER);
+        at = type.type;
+        break;
+      case "typedef":
+      case "const":
+      case "volatile":
+      case "restrict":
+      case "type_tag":
+      case "var":
+        at = type.type;
+        break;
+      case "void":
+      case "fwd":
+      case "func":
+      case "func_proto":
+      case "decl_tag":
+        throw new SkelError("ERR_TYPE", `${at === id ? "" : `ends in ${label(at, type)}, which `}has no size`, [
+          label(id, typeAt(types, id)),
+        ]);
+    }
+  }
+}
+
+/** One `btf_decl_tag` attribute. */
+export interface DeclTag {
+  readonly name: string;
+  /** -1 for the type itself, else the index of a member or parameter. */
+  readonly componentIndex: number;
+}
+
+/** The declaration tags of every type that has some. */
+export function declTags(types: readonly BtfType[]): ReadonlyMap<TypeId, readonly DeclTag[]> {
+  const tags = new Map<TypeId, DeclTag[]>();
+  for (const type of types) {
+    if (type.kind !== "decl_tag") continue;
+    const tag = { name: type.name, componentIndex: type.componentIndex };
+    const known = tags.get(type.type);
+    if (known) known.push(tag);
+    else tags.set(type.type, [tag]);
+  }
+  return tags;
+}
+
+/** The kinds that have a name. */
+export type NamedKind = Extract<BtfType, { readonly name: string }>["kind"];
+
+/** Ids by name of one kind: `idsByName(types, "func").get("handle_execve")`. The first of several wins, as in libbpf. */
+export function idsByName(types: readonly BtfType[], kind: NamedKind): ReadonlyMap<string, TypeId> {
+  const ids = new Map<string, TypeId>();
+  types.forEach((type, id) => {
+    if (type.kind === kind && "name" in type && !ids.has(type.name)) ids.set(type.name, id);
+  });
+  return ids;
+}
+
+const MODIFIERS: ReadonlySet<BtfKind> = new Set(["const", "volatile", "restrict", "type_tag"]);
+
+type Modifier = Extract<BtfType, { readonly kind: "const" | "volatile" | "restrict" | "type_tag" }>;
+
+function isModifier(type: BtfType): type is Modifier {
+  return MODIFIERS.has(type.kind);
+}

@@ -1,0 +1,20 @@
+// BTF, the type information of BPF objects: the bytes of a .BTF section in, a validated type graph out.
+// https://docs.kernel.org/bpf/btf.html. Takes what the kernel takes, and besides that what real compilers emit.
+
+import { decodeTypes } from "./decode.ts";
+import { parseHeader } from "./header.ts";
+import { checkRefs } from "./refs.ts";
+import { resolveTypes } from "./resolve.ts";
+import type { Btf } from "./types.ts";
+
+/**
+ * Reads a .BTF section of either byte order; see {@link Btf} for what holds of the result. Throws `ERR_BTF_FORMAT` where
+ * the bytes break a rule, or are newer than this reader. Bytes of names that are not UTF-8 become U+DC00 + byte.
+ */
+export function parseBtf(bytes: Uint8Array): Btf {
+  const parts = parseHeader(bytes);
+  const types = decodeTypes(parts);
+  checkRefs(types);
+  resolveTypes(types);
+  return { endian: parts.endian, types };
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+// The command line: words in, one command run, an exit status out (1 when something failed, 2 for wrong usage).
+
+import { hideBin } from "yargs/helpers";
+import yargs from "yargs/yargs";
+import { isSkelError } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import { runGen } from "./gen.ts";
+import { runInspect } from "./inspect.ts";
+import { report } from "./report.ts";
+
+/** Thrown to leave yargs with status 2 once it has told what is wrong. */
+class UsageError extends Error {}
+
+// A signal must not tear a file being written: with a handler installed it waits for the synchronous write to end.
+for (const [signal, number] of [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+  ["SIGHUP", 1],
+] as const)
+  process.on(signal, () => process.exit(128 + number));
+
+// The reader of a pipe may leave early (`ebpf-skel inspect x.o | head`): that is no failure.
+process.stdout.on("error", (e: { code?: string }) => {
+  if (e.code === "EPIPE") process.exit(0);
+  throw e;
+});
+
+const parser = yargs()
+  .scriptName("ebpf-skel")
+  .usage("$0 <command>\n\nTyped TypeScript skeletons of compiled BPF objects.")
+  .option("verbose", { type: "boolean", default: false, describe: "show the stack of errors" })
+  .command(
+    "gen <objects..>",
+    "write the TypeScript module of each object",
+    (y) =>
+      y
+        .positional("objects", {
+          type: "string",
+          array: true,
+          demandOption: true,
+          describe: "compiled BPF objects (prog.bpf.o)",
+        })
+        .option("output", {
+          alias: "o",
+          type: "string",
+          requiresArg: true,
+          describe: "file or folder to write to (beside the object)",
+        })
+        .option("name", { type: "string", requiresArg: true, describe: "name of the skeleton (from the file name)" })
+        .option("check", {
+          type: "boolean",
+          default: false,
+          describe: "write nothing, fail when a module is out of date",
+        })
+        .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" })
+        .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
+        .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
+        .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
+    async (args) => {
+      if (!(await runGen(args))) process.exitCode = 1;
+    },
+  )
+  .command(
+    "inspect <object>",
+    "show what an object contains",
+    (y) =>
+      y
+        .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
+        .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" }),
+    (args) => runInspect(args),
+  )
+  .demandCommand(1, 1, "name a command")
+  .strict()
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .version(VERSION)
+  .help()
+  .fail((message, error) => {
+    if (error !== undefined && error !== null) throw error;
+    throw new UsageError(message);
+  });
+
+try {
+  await parser.parseAsync(hideBin(process.argv));
+} catch (e) {
+  if (e instanceof UsageError) {
+    process.stderr.write(`ebpf-skel: ${e.message} (see ebpf-skel --help)\n`);
+    process.exitCode = 2;
+  } else {
+    // Anything but a SkelError is a fault of this program: its stack is what a report of it needs.
+    report(e, process.argv.includes("--verbose") || !isSkelError(e));
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,102 @@
+// A Layout in, the TypeScript that stands for it out: its type, its codec in a table, its read and write in fast code.
+
+import type { Layout, Scalar } from "../layout/layout.ts";
+import type { Names } from "../names/names.ts";
+import { ident } from "./text.ts";
+
+const BIG: ReadonlySet<Scalar> = new Set<Scalar>(["u64", "s64", "u128", "s128"]);
+
+/** Whether values of `scalar` are bigints. */
+export function isBig(scalar: Scalar): boolean {
+  return BIG.has(scalar);
+}
+
+function scalarType(scalar: Scalar): string {
+  return scalar === "bool" ? "boolean" : isBig(scalar) ? "bigint" : "number";
+}
+
+/** The TypeScript type of `layout`. */
+export function typeOf(layout: Layout, names: Names): string {
+  switch (layout.kind) {
+    case "scalar":
+      return scalarType(layout.scalar);
+    case "chars":
+      return "string";
+    case "bytes":
+      return "Uint8Array";
+    case "list":
+      return `readonly ${typeOf(layout.element, names)}[]`.replace(
+        /^readonly readonly (.*)\[\]$/,
+        "readonly (readonly $1)[]",
+      );
+    case "bits":
+      return typeOf(layout.base, names);
+    case "enum":
+    case "struct":
+      return ident(names.types[layout.type]!);
+  }
+}
+
+/** The codec of `layout`, as a table's entry names it. */
+export function codecOf(layout: Layout, names: Names): string {
+  switch (layout.kind) {
+    case "scalar":
+    case "enum":
+      return `s.${layout.scalar}`;
+    case "chars":
+      return `s.chars(${layout.length})`;
+    case "bytes":
+      return `s.bytes(${layout.length})`;
+    case "list":
+      return `s.list(${layout.length}, ${codecOf(layout.element, names)})`;
+    case "bits":
+      return `s.bits(${layout.bit}, ${layout.width}, ${codecOf(layout.base, names)})`;
+    case "struct":
+      return ident(names.types[layout.type]!);
+  }
+}
+
+/** `at`, `at + 8`. */
+function place(offset: number): string {
+  return offset === 0 ? "at" : `at + ${offset}`;
+}
+
+function method(prefix: "" | "set", name: string): string {
+  return prefix === "" ? name : `set${name[0]!.toUpperCase()}${name.slice(1)}`;
+}
+
+/** An expression over `m` and `at` that reads `layout` at `offset`. */
+export function readOf(layout: Layout, offset: number, names: Names): string {
+  const at = place(offset);
+  switch (layout.kind) {
+    case "scalar":
+    case "enum":
+      return `m.${layout.scalar}(${at})`;
+    case "chars":
+    case "bytes":
+      return `m.${layout.kind}(${at}, ${layout.length})`;
+    case "list":
+      return `m.list(${at}, ${layout.length}, ${codecOf(layout.element, names)})`;
+    case "bits":
+    case "struct":
+      return `${codecOf(layout, names)}.read(m, ${at})`;
+  }
+}
+
+/** A statement over `m` and `at` that writes `value` as `layout` at `offset`. */
+export function writeOf(layout: Layout, offset: number, value: string, names: Names): string {
+  const at = place(offset);
+  switch (layout.kind) {
+    case "scalar":
+    case "enum":
+      return `m.${method("set", layout.scalar)}(${at}, ${value});`;
+    case "chars":
+    case "bytes":
+      return `m.${method("set", layout.kind)}(${at}, ${layout.length}, ${value});`;
+    case "list":
+      return `m.setList(${at}, ${layout.length}, ${codecOf(layout.element, names)}, ${value});`;
+    case "bits":
+    case "struct":
+      return `${codecOf(layout, names)}.write(m, ${at}, ${value});`;
+  }
+}

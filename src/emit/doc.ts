@@ -1,0 +1,77 @@
+// The sentences of generated doc comments: what a thing is in C, where it lies, what to beware of.
+
+import type { FieldLayout, Hole, Layout, NamedLayout, StructLayout, Use } from "../layout/layout.ts";
+import type { MapModel, ProgramModel } from "../object/model.ts";
+import { comment } from "./text.ts";
+
+/** Map types in words, where those of the kernel's name would not do. */
+const TITLES: Readonly<Record<string, string>> = {
+  lru_hash: "LRU hash",
+  percpu_hash: "Per-CPU hash",
+  percpu_array: "Per-CPU array",
+  lru_percpu_hash: "LRU per-CPU hash",
+  lpm_trie: "LPM trie",
+  ringbuf: "Ring buffer",
+  user_ringbuf: "User ring buffer",
+  perf_event_array: "Perf event array",
+  prog_array: "Program array",
+  cgroup_array: "Cgroup array",
+  array_of_maps: "Array of maps",
+  hash_of_maps: "Hash of maps",
+  bloom_filter: "Bloom filter",
+  stack_trace: "Stack traces",
+};
+
+const code = (text: string): string => `\`${comment(text).replace(/`/g, "'")}\``;
+
+function bytesReason(layout: Layout): string {
+  return layout.kind === "bytes" && layout.reason !== undefined ? ` (as bytes: ${comment(layout.reason)})` : "";
+}
+
+/** "bytes 4-7 and 20-23". */
+export function spellHoles(holes: readonly Hole[]): string {
+  const ranges = holes.map(({ offset, size }) => (size === 1 ? `${offset}` : `${offset}-${offset + size - 1}`));
+  const one = ranges.length === 1 && holes[0]!.size === 1;
+  return `${one ? "byte" : "bytes"} ${ranges.join(", ").replace(/, ([^,]*)$/, " and $1")}`;
+}
+
+/** "`u32` at 0". */
+export function fieldDoc({ spelled, offset, layout }: Pick<FieldLayout, "spelled" | "offset" | "layout">): string {
+  return `${code(spelled)} at ${offset}${bytesReason(layout)}`;
+}
+
+/** "`struct event`, 32 bytes." */
+export function namedDoc({ spelled, size }: Pick<NamedLayout, "spelled" | "size">): string {
+  return `${code(spelled)}, ${size === 1 ? "1 byte" : `${size} bytes`}.`;
+}
+
+/** The same for a struct, with what its interface leaves out. */
+export function structDoc(layout: StructLayout): string {
+  const kernel =
+    layout.kernelFields.length > 0 ? ` Left to the kernel: ${layout.kernelFields.map(code).join(", ")}.` : "";
+  return `${namedDoc(layout)}${kernel}`;
+}
+
+function useDoc(use: Use): string {
+  return `${code(use.spelled)}${bytesReason(use.layout)}`;
+}
+
+/** "Hash, 128 entries: `char[64]` to `u64`." `keyHoles` are the padding of the key's struct. */
+export function mapDoc(map: MapModel, key: Use | undefined, value: Use | undefined, keyHoles: readonly Hole[]): string {
+  const title = TITLES[map.type] ?? map.type[0]!.toUpperCase() + map.type.slice(1).replace(/_/g, " ");
+  const unit = map.type.endsWith("ringbuf") ? "bytes" : map.maxEntries === 1 ? "entry" : "entries";
+  const entries = map.maxEntries === 0 ? "" : `, ${map.maxEntries} ${unit}`;
+  const types = [key, value].filter((use) => use !== undefined).map(useDoc);
+  const contents = types.length === 0 ? "" : `: ${types.join(" to ")}`;
+  const padding =
+    keyHoles.length === 0
+      ? ""
+      : ` The key has padding (${spellHoles(keyHoles)}): a BPF program must zero it, or lookups miss.`;
+  return `${title}${entries}${contents}.${padding}`;
+}
+
+/** "`SEC("xdp")`". */
+export function programDoc(program: ProgramModel): string {
+  const section = code(`SEC("${program.autoload ? "" : "?"}${program.section}")`);
+  return program.autoload ? section : `${section}, loaded only when \`autoload\` is set`;
+}

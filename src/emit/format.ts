@@ -1,0 +1,9 @@
+// Text in, formatted text out. The only place that knows prettier; parsing here is also the last gate before a file is
+// written: text that is not TypeScript never leaves.
+
+import { format } from "prettier";
+
+/** `text` as prettier sets it, 120 columns wide. */
+export function formatModule(text: string): Promise<string> {
+  return format(text, { parser: "babel-ts", printWidth: 120 });
+}

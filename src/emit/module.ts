@@ -1,0 +1,67 @@
+// Layouts, names and the carried object in, the text of a generated module out. The frame is templates/skeleton.ts, a
+// real module; declarations go in as structures, in one call.
+
+import { readFileSync } from "node:fs";
+import { type ObjectLiteralExpression, Project, type SourceFile, SyntaxKind } from "ts-morph";
+import type { Layouts } from "../layout/layout.ts";
+import type { Names } from "../names/names.ts";
+import type { ObjectModel } from "../object/model.ts";
+import { formatModule } from "./format.ts";
+import { emitGroups, type Group } from "./skeleton.ts";
+import { comment, ident, literal } from "./text.ts";
+import { emitTypes } from "./types.ts";
+
+/** What a module is made of. */
+export interface ModuleInput {
+  readonly model: ObjectModel;
+  readonly layouts: Layouts;
+  readonly names: Names;
+  /** File name of the object, for the doc. */
+  readonly file: string;
+  /** The object's name for libbpf. */
+  readonly objectName: string;
+  /** Hex SHA-256 of the carried object. */
+  readonly sha256: string;
+  /** The carried object, compressed, in base64. */
+  readonly object: string;
+}
+
+/** Stands for the object's bytes until all is formatted: prettier need not look at them. */
+const OBJECT = "OBJECT";
+
+function readFrame(): string {
+  return readFileSync(new URL("../../templates/skeleton.ts", import.meta.url), "utf8");
+}
+
+/** The object literal that the skeleton's thunk returns. */
+function tableOf(source: SourceFile, name: string): ObjectLiteralExpression {
+  return source.getVariableDeclarationOrThrow(name).getFirstDescendantByKindOrThrow(SyntaxKind.ObjectLiteralExpression);
+}
+
+function fill(source: SourceFile, name: string, groups: Readonly<Record<string, Group>>): void {
+  for (const [key, { type, table }] of Object.entries(groups)) {
+    source.getInterfaceOrThrow(name).getPropertyOrThrow(key).setType(type);
+    setEntry(source, name, key, table);
+  }
+}
+
+function setEntry(source: SourceFile, name: string, key: string, text: string): void {
+  tableOf(source, name).getPropertyOrThrow(key).asKindOrThrow(SyntaxKind.PropertyAssignment).setInitializer(text);
+}
+
+/** The text of the module below its header. */
+export async function emitModule(input: ModuleInput): Promise<string> {
+  const name = ident(input.names.skeleton);
+  const context = { names: input.names, bigEndian: input.model.endian === "big" };
+  const project = new Project({ useInMemoryFileSystem: true, skipLoadingLibFiles: true });
+  const source = project.createSourceFile("skeleton.ts", readFrame().replaceAll("Frame", name));
+  const frame = source.getInterfaceOrThrow(name);
+  frame.getJsDocs()[0]!.setDescription(`What \`${comment(input.file).replace(/`/g, "'")}\` contains.`);
+  fill(source, name, { ...emitGroups(input.model, input.layouts, context) });
+  setEntry(source, name, "name", literal(input.objectName));
+  setEntry(source, name, "sha256", literal(input.sha256));
+  source.insertStatements(source.getInterfaceOrThrow(name).getChildIndex(), emitTypes(input.layouts.types, context));
+  const text = await formatModule(source.getFullText());
+  const end = text.lastIndexOf(literal(OBJECT));
+  return text.slice(0, end) + literal(input.object) + text.slice(end + literal(OBJECT).length);
+}

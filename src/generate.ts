@@ -1,0 +1,55 @@
+// The generator as one function: bytes of an object in, text of its TypeScript module out.
+
+import { deflateSync } from "node:zlib";
+import { carry } from "./elf/write.ts";
+import { emitModule } from "./emit/module.ts";
+import { within } from "./errors.ts";
+import { sha256, withHeader } from "./header.ts";
+import { readLayouts } from "./layout/read.ts";
+import { assignNames } from "./names/names.ts";
+import type { Warning } from "./object/model.ts";
+import { readObject } from "./object/read.ts";
+import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
+
+/** A generated module and what its reader should know. */
+export interface Generated {
+  readonly text: string;
+  readonly warnings: readonly Warning[];
+}
+
+async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
+  const { model, layouts, names } = within(options.place, () => {
+    const model = readObject(bytes);
+    const layouts = readLayouts(model);
+    return { model, layouts, names: assignNames(options.objectName, layouts.types) };
+  });
+  const carried = within(options.place, () => carry(bytes));
+  const hash = sha256(carried);
+  const body = await emitModule({
+    model,
+    layouts,
+    names,
+    file: options.file,
+    objectName: options.objectName,
+    sha256: hash,
+    object: deflateSync(carried, { level: 9 }).toString("base64"),
+  });
+  const text = withHeader(body, originOf(bytes, options), { size: carried.length, endian: model.endian, sha256: hash });
+  return { text, warnings: [...model.warnings, ...layouts.warnings] };
+}
+
+/**
+ * The TypeScript module for a compiled BPF object, with what the reader should be warned of.
+ * @throws SkelError naming the place in the object, what was found and a remedy
+ */
+export async function generateWithWarnings(bytes: Uint8Array, options: GenerateOptions): Promise<Generated> {
+  return generateFrom(bytes, resolveOptions(options));
+}
+
+/**
+ * The text of the TypeScript module for a compiled BPF object. The same bytes and options give the same text anywhere.
+ * @throws SkelError naming the place in the object, what was found and a remedy
+ */
+export async function generate(bytes: Uint8Array, options: GenerateOptions): Promise<string> {
+  return (await generateWithWarnings(bytes, options)).text;
+}

@@ -1,0 +1,102 @@
+// Layouts: how each C type that a skeleton mentions is seen from TypeScript, as plain data. Offsets always come from
+// BTF; C layout is never re-derived.
+
+import type { TypeId } from "../btf/types.ts";
+
+/** The scalar codecs of the runtime, by their names there. */
+export type Scalar =
+  "bool" | "u8" | "u16" | "u32" | "u64" | "u128" | "s8" | "s16" | "s32" | "s64" | "s128" | "f32" | "f64";
+
+/** How one value is read and written. */
+export type Layout =
+  | { readonly kind: "scalar"; readonly scalar: Scalar }
+  /** `char[length]`, a string. */
+  | { readonly kind: "chars"; readonly length: number }
+  /** `u8[length]`; or, with a reason, a type that has no better form. */
+  | { readonly kind: "bytes"; readonly length: number; readonly reason?: string }
+  | { readonly kind: "list"; readonly length: number; readonly element: Layout }
+  /** `width` bits from `bit` (as BTF counts them), of declared type `base`. */
+  | { readonly kind: "bits"; readonly bit: number; readonly width: number; readonly base: Layout }
+  /** An {@link EnumLayout}, stored as `scalar`. */
+  | { readonly kind: "enum"; readonly type: TypeId; readonly scalar: Scalar }
+  /** A {@link StructLayout}. */
+  | { readonly kind: "struct"; readonly type: TypeId };
+
+/** A field of a struct; those of anonymous members are the parent's own, as in C. */
+export interface FieldLayout {
+  readonly name: string;
+  /** Bytes from the start of the struct. */
+  readonly offset: number;
+  readonly layout: Layout;
+  /** Bytes it occupies (for a bitfield: of its storage unit). */
+  readonly size: number;
+  /** Its C type: "u32", "char[16]", "u64:3". */
+  readonly spelled: string;
+}
+
+/** What a type is called in C, or what it is named after where C gives it no name. */
+export interface TypeName {
+  readonly rank: "struct" | "union" | "enum" | "typedef" | "anonymous";
+  /** "event"; for an anonymous type the names that lead to it: "conn_key_addr". */
+  readonly name: string;
+}
+
+/** A run of bytes that no field uses. */
+export interface Hole {
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface StructLayout {
+  readonly kind: "struct";
+  readonly type: TypeId;
+  readonly name: TypeName;
+  /** "struct event", "event_t". */
+  readonly spelled: string;
+  readonly size: number;
+  readonly fields: readonly FieldLayout[];
+  readonly padding: readonly Hole[];
+  /** Fields only the kernel may touch ("struct bpf_spin_lock lock"), left out of {@link fields}. */
+  readonly kernelFields: readonly string[];
+}
+
+export interface EnumLayout {
+  readonly kind: "enum";
+  readonly type: TypeId;
+  readonly name: TypeName;
+  readonly spelled: string;
+  readonly size: number;
+  readonly scalar: Scalar;
+  /** Values as decimal text. */
+  readonly values: readonly { readonly name: string; readonly value: string }[];
+}
+
+export type NamedLayout = StructLayout | EnumLayout;
+
+/** A place where a type is used: a map's key or value, a variable. */
+export interface Use {
+  readonly layout: Layout;
+  readonly spelled: string;
+  readonly size: number;
+}
+
+export interface MapLayout {
+  readonly name: string;
+  readonly key?: Use;
+  readonly value?: Use;
+}
+
+export interface SectionLayout {
+  readonly ident: string;
+  readonly variables: readonly (Use & { readonly name: string; readonly offset: number })[];
+}
+
+/** The layouts of everything an object exposes. */
+export interface Layouts {
+  readonly maps: readonly MapLayout[];
+  readonly sections: readonly SectionLayout[];
+  /** Structs and enums that the above mention, by BTF id. */
+  readonly types: readonly NamedLayout[];
+  /** Types shown as bytes, with the reason. */
+  readonly warnings: readonly { readonly where: string; readonly what: string }[];
+}

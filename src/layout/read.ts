@@ -1,0 +1,158 @@
+// ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
+// they mention.
+
+import { sizeOf } from "../btf/graph.ts";
+import { spellType } from "../btf/spell.ts";
+import type { BtfType, TypeId } from "../btf/types.ts";
+import type { MapModel, ObjectModel, SectionModel } from "../object/model.ts";
+import type { EnumLayout, Layout, Layouts, MapLayout, NamedLayout, SectionLayout, TypeName, Use } from "./layout.ts";
+import { lowerType } from "./lower.ts";
+import { scalarOf } from "./scalar.ts";
+import { layoutStruct } from "./struct.ts";
+
+function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): EnumLayout | string {
+  const type = types[id]!;
+  if (type.kind !== "enum" && type.kind !== "enum64") throw new TypeError("not an enum");
+  const names = new Set(type.values.map((value) => value.name));
+  if (names.size === 0) return "the enum has no values";
+  if (names.size !== type.values.length) return "two values have one name";
+  return {
+    kind: "enum",
+    type: id,
+    name,
+    spelled: name.rank === "enum" ? `enum ${name.name}` : name.rank === "typedef" ? name.name : "enum {…}",
+    size: type.size,
+    scalar: scalarOf(type)!,
+    values: type.values,
+  };
+}
+
+/**
+ * Collects the layouts that others refer to. Structs wait in a queue, so that nesting costs no stack; a struct that turns
+ * out to have no layout is then bytes wherever it is mentioned.
+ */
+class Collector {
+  readonly types: readonly BtfType[];
+  readonly done = new Map<TypeId, NamedLayout>();
+  readonly refused = new Map<TypeId, string>();
+  readonly #queue = new Map<TypeId, TypeName>();
+
+  constructor(types: readonly BtfType[]) {
+    this.types = types;
+  }
+
+  refer = (type: TypeId, name: TypeName): string | undefined => {
+    const refusal = this.refused.get(type);
+    if (refusal === undefined && !this.done.has(type) && !this.#queue.has(type)) this.#queue.set(type, name);
+    return refusal;
+  };
+
+  use(type: TypeId, context: string): Use {
+    return {
+      layout: lowerType(this.types, type, context, this.refer),
+      spelled: spellType(this.types, type),
+      size: sizeOf(this.types, type),
+    };
+  }
+
+  /** Lays out all that is queued, and what that refers to; true when something new was refused. */
+  drain(): boolean {
+    let refusedAny = false;
+    for (const [id, name] of this.#queue) {
+      this.#queue.delete(id);
+      const type = this.types[id]!;
+      const layout =
+        type.kind === "struct" ? layoutStruct(this.types, id, name, this.refer) : layoutEnum(this.types, id, name);
+      if (typeof layout !== "string") this.done.set(id, layout);
+      else {
+        this.refused.set(id, layout);
+        refusedAny = true;
+      }
+    }
+    return refusedAny;
+  }
+}
+
+/** Map types whose values (and mostly keys) are the kernel's own: descriptors, ids, indexes. A size says it all. */
+const KERNEL_VALUES: ReadonlySet<string> = new Set([
+  "prog_array",
+  "perf_event_array",
+  "cgroup_array",
+  "stack_trace",
+  "array_of_maps",
+  "hash_of_maps",
+  "devmap",
+  "devmap_hash",
+  "sockmap",
+  "sockhash",
+  "cpumap",
+  "xskmap",
+  "reuseport_sockarray",
+]);
+
+function layoutMap(collector: Collector, map: MapModel): MapLayout {
+  const use = (type: TypeId | undefined, size: number, what: string): Use | undefined => {
+    if (type !== undefined) return collector.use(type, `${map.name}_${what}`);
+    if (size === 0 || KERNEL_VALUES.has(map.type)) return undefined;
+    const reason = `its definition has ${what}_size and no __type(${what}, ...)`;
+    return { layout: { kind: "bytes", length: size, reason }, spelled: `${size} bytes`, size };
+  };
+  const key = use(map.keyType, map.keySize, "key");
+  const value = use(map.valueType, map.valueSize, "value");
+  return { name: map.name, ...(key && { key }), ...(value && { value }) };
+}
+
+function layoutSection(collector: Collector, section: SectionModel): SectionLayout {
+  return {
+    ident: section.ident,
+    variables: section.variables.map((variable) => {
+      const declared = collector.types[variable.type]!;
+      const type = declared.kind === "var" ? declared.type : variable.type;
+      return { name: variable.name, offset: variable.offset, ...collector.use(type, variable.name) };
+    }),
+  };
+}
+
+/** The sentence a reader gets for a use that had to become bytes. */
+function reasonOf(layout: Layout): string | undefined {
+  return layout.kind === "bytes" ? layout.reason : undefined;
+}
+
+function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"] {
+  const uses = [
+    ...layouts.maps.flatMap(({ name, key, value }) => [
+      { where: `map ${name} key`, layout: key?.layout },
+      { where: `map ${name} value`, layout: value?.layout },
+    ]),
+    ...layouts.sections.flatMap(({ variables }) =>
+      variables.map(({ name, layout }) => ({ where: `variable ${name}`, layout })),
+    ),
+    ...layouts.types.flatMap((type) =>
+      type.kind === "struct"
+        ? type.fields.map(({ name, layout }) => ({ where: `${type.spelled}, member ${name}`, layout }))
+        : [],
+    ),
+  ];
+  return uses.flatMap(({ where, layout }) => {
+    const reason = layout && reasonOf(layout);
+    return reason === undefined ? [] : [{ where, what: `shown as bytes, ${reason}` }];
+  });
+}
+
+/** The layouts of everything that `model` exposes. */
+export function readLayouts(model: ObjectModel): Layouts {
+  const refused = new Map<TypeId, string>();
+  for (;;) {
+    // That a struct has no layout shows only after its users were laid out: then all is laid out once more, knowing it.
+    const collector = new Collector(model.types);
+    for (const [id, why] of refused) collector.refused.set(id, why);
+    const maps = model.maps.map((map) => layoutMap(collector, map));
+    const sections = model.sections.map((section) => layoutSection(collector, section));
+    const again = collector.drain();
+    if (!again) {
+      const types = [...collector.done.values()].sort((a, b) => a.type - b.type);
+      return { maps, sections, types, warnings: collectWarnings({ maps, sections, types }) };
+    }
+    for (const [id, why] of collector.refused) refused.set(id, why);
+  }
+}

@@ -1,0 +1,148 @@
+// One BTF struct in, its StructLayout out: anonymous members flattened into the parent, as in C.
+
+import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
+import { spellType } from "../btf/spell.ts";
+import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
+import type { FieldLayout, Hole, StructLayout, TypeName } from "./layout.ts";
+import { lowerType, type Refer } from "./lower.ts";
+import { scalarOf } from "./scalar.ts";
+
+/** libbpf's own limit for nested members (MAX_RESOLVE_DEPTH). */
+const MAX_DEPTH = 32;
+/** BTF's own limit for the members of one struct; flattening can multiply them in a hostile object. */
+const MAX_FIELDS = 65535;
+
+/** What only the kernel may touch, see kernel/bpf/btf.c `btf_find_field`. */
+const KERNEL_STRUCTS: ReadonlySet<string> = new Set([
+  "bpf_spin_lock",
+  "bpf_res_spin_lock",
+  "bpf_timer",
+  "bpf_wq",
+  "bpf_task_work",
+  "bpf_list_head",
+  "bpf_list_node",
+  "bpf_rb_root",
+  "bpf_rb_node",
+  "bpf_refcount",
+]);
+
+interface Walk {
+  readonly types: readonly BtfType[];
+  readonly context: string;
+  readonly refer: Refer;
+  readonly fields: FieldLayout[];
+  readonly kernelFields: string[];
+  readonly names: Set<string>;
+}
+
+/** Why a struct cannot be read field by field, thrown and caught within this file. */
+class Refusal extends Error {}
+
+function isKernelStruct(type: BtfType): boolean {
+  return type.kind === "struct" && KERNEL_STRUCTS.has(type.name);
+}
+
+function addField(walk: Walk, field: FieldLayout): void {
+  if (walk.names.has(field.name)) throw new Refusal(`two members are called ${JSON.stringify(field.name)}`);
+  if (walk.fields.length >= MAX_FIELDS) throw new Refusal(`more than ${MAX_FIELDS} members`);
+  walk.names.add(field.name);
+  walk.fields.push(field);
+}
+
+function addBitfield(walk: Walk, member: BtfMember, base: number): void {
+  const { types } = walk;
+  // A nameless bitfield is a gap.
+  if (member.name === "") return;
+  const type = types[skipModifiersAndTypedefs(types, member.type)]!;
+  const scalar = type.kind === "int" || type.kind === "enum" || type.kind === "enum64" ? scalarOf(type) : undefined;
+  if (scalar === undefined || member.bitSize > 64)
+    throw new Refusal(`member ${member.name} is a bitfield of ${spellType(types, member.type)}`);
+  const bits = base * 8 + member.bitOffset;
+  addField(walk, {
+    name: member.name,
+    offset: Math.floor(bits / 8),
+    size: Math.ceil(((bits % 8) + member.bitSize) / 8),
+    layout: {
+      kind: "bits",
+      bit: bits % 8,
+      width: member.bitSize,
+      base: lowerType(types, member.type, `${walk.context}_${member.name}`, walk.refer),
+    },
+    spelled: `${spellType(types, member.type)}:${member.bitSize}`,
+  });
+}
+
+function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number): void {
+  if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
+  const { types } = walk;
+  for (const member of struct.members) {
+    if (member.bitSize > 0) {
+      addBitfield(walk, member, base);
+      continue;
+    }
+    if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
+    const offset = base + member.bitOffset / 8;
+    const target = types[skipModifiersAndTypedefs(types, member.type)]!;
+    const spelled = spellType(types, member.type);
+    if (isKernelStruct(target)) {
+      walk.kernelFields.push(`${spelled} ${member.name}`);
+      continue;
+    }
+    if (member.name === "" && target.kind === "struct") {
+      addMembers(walk, target, offset, depth + 1);
+      continue;
+    }
+    const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
+    addField(walk, {
+      name,
+      offset,
+      size: sizeOf(types, member.type),
+      layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
+      spelled,
+    });
+  }
+}
+
+/** Bytes of `size` that no member covers; kernel-owned members count as covered. */
+function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: readonly FieldLayout[]): Hole[] {
+  const taken = struct.members
+    .filter((member) => isKernelStruct(types[skipModifiersAndTypedefs(types, member.type)]!))
+    .map((member) => ({ offset: member.bitOffset / 8, size: sizeOf(types, member.type) }));
+  const covered = [...fields, ...taken].sort((a, b) => a.offset - b.offset);
+  const holes: Hole[] = [];
+  let end = 0;
+  for (const { offset, size } of covered) {
+    if (offset > end) holes.push({ offset: end, size: offset - end });
+    end = Math.max(end, offset + size);
+  }
+  if (struct.size > end) holes.push({ offset: end, size: struct.size - end });
+  return holes;
+}
+
+/** The layout of struct `id`, or why it has none. */
+export function layoutStruct(
+  types: readonly BtfType[],
+  id: TypeId,
+  name: TypeName,
+  refer: Refer,
+): StructLayout | string {
+  const struct = types[id]!;
+  if (struct.kind !== "struct") throw new TypeError("not a struct");
+  const walk: Walk = { types, context: name.name, refer, fields: [], kernelFields: [], names: new Set() };
+  try {
+    addMembers(walk, struct, 0, 0);
+  } catch (e) {
+    if (e instanceof Refusal) return e.message;
+    throw e;
+  }
+  return {
+    kind: "struct",
+    type: id,
+    name,
+    spelled: name.rank === "struct" ? `struct ${name.name}` : name.rank === "typedef" ? name.name : "struct {…}",
+    size: struct.size,
+    fields: walk.fields,
+    padding: findPadding(types, struct, walk.fields),
+    kernelFields: walk.kernelFields,
+  };
+}

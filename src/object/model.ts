@@ -1,0 +1,142 @@
+// The ObjectModel: everything the generator needs to know about a BPF object, as plain JSON-able data.
+// `ebpf-skel inspect x.o --json` prints it. The same object gives the same model on every machine.
+
+import type { BtfType, TypeId } from "../btf/types.ts";
+import type { Endian } from "../elf/elf.ts";
+
+/** A map as its `.maps` definition declares it. */
+export interface MapModel {
+  readonly name: string;
+  /** The kernel's name in lower case without `BPF_MAP_TYPE_`: "hash", "ringbuf"; a number the table does not know stays "type_99". */
+  readonly type: string;
+  /** `enum bpf_map_type`. */
+  readonly typeId: number;
+  /** Bytes; 0 when the definition leaves it out. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** `map_flags` (BPF_F_*). */
+  readonly flags: number;
+  /** `map_extra`, as decimal text since it is a u64; "0" when absent. */
+  readonly extra: string;
+  readonly numaNode: number;
+  /** `__uint(pinning, LIBBPF_PIN_BY_NAME)`. */
+  readonly pinning: "none" | "by_name";
+  /** BTF id of the key and value types; undefined where only a size is declared. */
+  readonly keyType?: TypeId;
+  readonly valueType?: TypeId;
+  /** `__array(values, ...)` of a map of maps: the inner map's definition. */
+  readonly inner?: MapModel;
+}
+
+/** A program: one function symbol in an executable section that is not `.text`. */
+export interface ProgramModel {
+  readonly name: string;
+  /** The section as written in C, without a leading `?`: "tracepoint/syscalls/sys_enter_execve". */
+  readonly section: string;
+  /** False for `SEC("?...")`. */
+  readonly autoload: boolean;
+  /** Bytes of instructions. */
+  readonly size: number;
+  /** libbpf's SEC() table entry that places it; undefined when the table does not know the section. */
+  readonly sec?: SecDef;
+  /** BTF id of its FUNC; undefined where BTF has none. */
+  readonly funcType?: TypeId;
+}
+
+/** One row of the SEC() table, see libbpf.c `section_defs`. */
+export interface SecDef {
+  /** The prefix as libbpf writes it: "tracepoint+", "xdp", "tcx/ingress". */
+  readonly prefix: string;
+  /** `enum bpf_prog_type` in lower case without BPF_PROG_TYPE_: "tracepoint". */
+  readonly type: string;
+  /** `enum bpf_attach_type` in lower case without BPF_, or "" for none. */
+  readonly attachType: string;
+  /** What attaches such a program; selects the typed options of `attach`. */
+  readonly kind: ProgramKind;
+  /** Whether libbpf attaches it from the section alone ("yes"), only when it names a target ("target"), or never. */
+  readonly auto: "yes" | "target" | "no";
+  readonly sleepable: boolean;
+  /** The libbpf version that brought it: "1.0" for everything older. */
+  readonly since: string;
+}
+
+export type ProgramKind =
+  | "socket"
+  | "sk_reuseport"
+  | "kprobe"
+  | "kprobe_multi"
+  | "uprobe"
+  | "uprobe_multi"
+  | "ksyscall"
+  | "usdt"
+  | "tc"
+  | "tcx"
+  | "netkit"
+  | "tracepoint"
+  | "raw_tracepoint"
+  | "tracing"
+  | "freplace"
+  | "lsm"
+  | "iter"
+  | "syscall"
+  | "xdp"
+  | "perf_event"
+  | "lwt"
+  | "sockmap"
+  | "lirc"
+  | "flow_dissector"
+  | "cgroup"
+  | "sk_lookup"
+  | "struct_ops"
+  | "netfilter"
+  | "unknown";
+
+/** A variable of a global data section; offsets are the ELF symbols'. */
+export interface VariableModel {
+  readonly name: string;
+  readonly type: TypeId;
+  readonly offset: number;
+  readonly size: number;
+  readonly weak: boolean;
+}
+
+/** A global data section (an "internal map" in libbpf's words). */
+export interface SectionModel {
+  /** ELF name: ".rodata", ".data.foo". */
+  readonly name: string;
+  /** bpftool's `get_map_ident`: "rodata", "data_foo". */
+  readonly ident: string;
+  readonly kind: "data" | "rodata" | "bss" | "kconfig" | "arena";
+  readonly size: number;
+  /** Visible variables, by offset: not static, not hidden. */
+  readonly variables: readonly VariableModel[];
+}
+
+/** A struct_ops map (`.struct_ops`, `.struct_ops.link`). */
+export interface StructOpsModel {
+  readonly name: string;
+  readonly type: TypeId;
+  readonly size: number;
+  readonly link: boolean;
+}
+
+export interface Warning {
+  /** Path to the place: "map rb". */
+  readonly where: string;
+  /** What is wrong and the remedy. */
+  readonly what: string;
+}
+
+/** Everything the generator knows of an object. */
+export interface ObjectModel {
+  readonly endian: Endian;
+  readonly license: string;
+  readonly maps: readonly MapModel[];
+  readonly programs: readonly ProgramModel[];
+  readonly sections: readonly SectionModel[];
+  readonly structOps: readonly StructOpsModel[];
+  /** The BTF graph, by type id. */
+  readonly types: readonly BtfType[];
+  readonly warnings: readonly Warning[];
+}

@@ -1,0 +1,70 @@
+// ELF in, programs out: every function symbol in an executable section other than `.text` (which holds subprograms),
+// placed by libbpf's SEC() table. libbpf.c `bpf_object__add_programs`, `bpf_object__elf_collect`.
+
+import type { BtfType, TypeId } from "../btf/types.ts";
+import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
+import { shown } from "../errors.ts";
+import { requireIdentifier } from "./identifier.ts";
+import type { ProgramModel, Warning } from "./model.ts";
+import { findSec } from "./sec.ts";
+
+const SHT_PROGBITS = 1;
+const SHF_EXECINSTR = 4;
+
+function isExecutable(section: ElfSection): boolean {
+  return section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
+}
+
+function funcTypes(types: readonly BtfType[]): ReadonlyMap<string, TypeId> {
+  const byName = new Map<string, TypeId>();
+  types.forEach((type, id) => {
+    if (type.kind === "func" && !byName.has(type.name)) byName.set(type.name, id);
+  });
+  return byName;
+}
+
+/** All programs, in libbpf's order: by section, then by place in the section. */
+export function readPrograms(elf: Elf, types: readonly BtfType[], warn: (w: Warning) => void): ProgramModel[] {
+  const functions = funcTypes(types);
+  const inSection = (section: ElfSection): ElfSymbol[] =>
+    elf.symbols
+      .filter((symbol) => symbol.kind === "func" && symbol.section === section.index)
+      .sort((a, b) => a.value - b.value);
+  const executable = elf.sections.filter(isExecutable);
+  const entries = executable.filter((section) => section.name !== ".text");
+  const text = executable.find((section) => section.name === ".text");
+  // libbpf's prog_is_subprog: a lone function in .text is a program, not a subprogram.
+  const lone = entries.length === 0 && text !== undefined && inSection(text).length === 1 ? [text] : [];
+  const seen = new Set<string>();
+  return [...entries, ...lone].flatMap((section) =>
+    inSection(section).flatMap((symbol): ProgramModel[] => {
+      const where = `program ${shown(symbol.name)}`;
+      requireIdentifier("program", symbol.name);
+      if (symbol.bind === "local")
+        warn({
+          where,
+          what: `libbpf refuses static programs (remove static, or move it out of ${shown(section.name)})`,
+        });
+      if (seen.has(symbol.name)) {
+        warn({ where, what: "a second program has this name; only the first is reachable by it (rename one)" });
+        return [];
+      }
+      seen.add(symbol.name);
+      const name = section.name.startsWith("?") ? section.name.slice(1) : section.name;
+      const sec = findSec(name);
+      if (sec === undefined)
+        warn({ where, what: `libbpf does not know SEC(${shown(name)}): the program has no type and cannot load` });
+      const funcType = functions.get(symbol.name);
+      return [
+        {
+          name: symbol.name,
+          section: name,
+          autoload: name === section.name,
+          size: symbol.size,
+          ...(sec && { sec }),
+          ...(funcType !== undefined && { funcType }),
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+// The join of ELF and BTF: bytes of an object in, ObjectModel out.
+
+import { parseBtf } from "../btf/read.ts";
+import type { BtfType } from "../btf/types.ts";
+import type { Elf } from "../elf/elf.ts";
+import { parseElf, sectionData } from "../elf/read.ts";
+import { SkelError } from "../errors.ts";
+import { readMaps } from "./maps.ts";
+import type { ObjectModel, Warning } from "./model.ts";
+import { readPrograms } from "./programs.ts";
+import { readSections, readStructOps } from "./sections.ts";
+
+const decoder = /*@__PURE__*/ new TextDecoder();
+
+function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {
+  const section = elf.sections.find(({ name }) => name === ".BTF");
+  if (section === undefined) return [{ kind: "void" }];
+  const btf = parseBtf(sectionData(bytes, section));
+  if (btf.endian !== elf.endian)
+    throw new SkelError("ERR_BTF_FORMAT", `.BTF is ${btf.endian}-endian in an object that is ${elf.endian}-endian`);
+  return btf.types;
+}
+
+function readLicense(bytes: Uint8Array, elf: Elf): string {
+  const section = elf.sections.find(({ name }) => name === "license");
+  if (section === undefined) return "";
+  const text = sectionData(bytes, section);
+  const end = text.indexOf(0);
+  return decoder.decode(end < 0 ? text : text.subarray(0, end));
+}
+
+/**
+ * Everything the generator needs to know about a compiled BPF object.
+ * @throws SkelError naming the place in the object, what was found and a remedy
+ */
+export function readObject(bytes: Uint8Array): ObjectModel {
+  const elf = parseElf(bytes);
+  const types = readTypes(bytes, elf);
+  const warnings: Warning[] = [];
+  const warn = (warning: Warning): void => void warnings.push(warning);
+  return {
+    endian: elf.endian,
+    license: readLicense(bytes, elf),
+    maps: readMaps(elf, types, warn),
+    programs: readPrograms(elf, types, warn),
+    sections: readSections(elf, types, warn),
+    structOps: readStructOps(elf, types),
+    types,
+    warnings,
+  };
+}

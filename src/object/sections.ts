@@ -1,0 +1,117 @@
+// ELF and BTF in, global data sections out, as libbpf makes internal maps of them. Offsets come from ELF symbols, sizes
+// from section headers: clang leaves both 0 in BTF (libbpf.c `btf_fixup_datasec`, bpftool gen.c `get_map_ident`).
+
+import { sizeOf } from "../btf/graph.ts";
+import type { BtfDatasec, BtfType } from "../btf/types.ts";
+import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
+import { shown, SkelError, within } from "../errors.ts";
+import { requireIdentifier } from "./identifier.ts";
+import type { SectionModel, StructOpsModel, VariableModel, Warning } from "./model.ts";
+
+const SHT_PROGBITS = 1;
+const SHT_NOBITS = 8;
+
+function isOrExtends(name: string, base: string): boolean {
+  return name === base || name.startsWith(`${base}.`);
+}
+
+/** Which kind of internal map libbpf makes of a section; libbpf.c `bpf_object__elf_collect`. */
+function sectionKind(section: ElfSection): SectionModel["kind"] | undefined {
+  if (section.size === 0) return undefined;
+  if (section.type === SHT_NOBITS) return isOrExtends(section.name, ".bss") ? "bss" : undefined;
+  if (section.type !== SHT_PROGBITS) return undefined;
+  if (isOrExtends(section.name, ".data")) return "data";
+  if (isOrExtends(section.name, ".rodata")) return "rodata";
+  return section.name === ".addr_space.1" ? "arena" : undefined;
+}
+
+/** The datasec of BTF that describes ELF section `name`. */
+export function findDatasec(types: readonly BtfType[], name: string): BtfDatasec | undefined {
+  return types.find((type): type is BtfDatasec => type.kind === "datasec" && type.name === name);
+}
+
+/** The variable's symbol by libbpf.c `find_elf_var_sym`: a global or weak object of that name. */
+export function findVariableSymbol(elf: Elf, section: ElfSection, name: string): ElfSymbol | undefined {
+  return elf.symbols.find(
+    (symbol) =>
+      symbol.name === name && symbol.kind === "object" && symbol.bind !== "local" && symbol.section === section.index,
+  );
+}
+
+function readVariable(
+  elf: Elf,
+  types: readonly BtfType[],
+  section: ElfSection,
+  info: BtfDatasec["vars"][number],
+): VariableModel | undefined {
+  const variable = types[info.type]!;
+  if (variable.kind !== "var" || variable.linkage === "static") return undefined;
+  requireIdentifier("variable", variable.name);
+  return within(`variable ${variable.name}`, () => {
+    const symbol = findVariableSymbol(elf, section, variable.name);
+    if (symbol === undefined)
+      throw new SkelError("ERR_MAP_DEF", `BTF describes it but section ${shown(section.name)} has no such symbol`);
+    // Hidden variables belong to the object's own files (libbpf >= 1.1 hides them from skeletons too).
+    if (symbol.visibility === "hidden" || symbol.visibility === "internal") return undefined;
+    const size = sizeOf(types, variable.type);
+    if (symbol.value + size > section.size)
+      throw new SkelError(
+        "ERR_MAP_DEF",
+        `bytes ${symbol.value} to ${symbol.value + size} do not fit section ${shown(section.name)}, got ${section.size} bytes`,
+      );
+    return {
+      name: variable.name,
+      type: variable.type,
+      offset: symbol.value,
+      size,
+      weak: symbol.bind === "weak",
+    };
+  });
+}
+
+/** Every global data section that has at least one visible variable, in file order. */
+export function readSections(elf: Elf, types: readonly BtfType[], warn: (w: Warning) => void): SectionModel[] {
+  const idents = new Set<string>();
+  return elf.sections.flatMap((section): SectionModel[] => {
+    const kind = sectionKind(section);
+    const datasec = kind && findDatasec(types, section.name);
+    if (kind === undefined || datasec === undefined) return [];
+    const where = `section ${shown(section.name)}`;
+    const variables = within(where, () =>
+      datasec.vars
+        .map((info) => readVariable(elf, types, section, info))
+        .filter((variable) => variable !== undefined)
+        .sort((a, b) => a.offset - b.offset),
+    );
+    if (variables.length === 0) return [];
+    const ident = kind === "arena" ? "arena" : section.name.slice(1).replace(/[^A-Za-z0-9_]/g, "_");
+    if (idents.has(ident)) {
+      warn({ where, what: `another section is called ${ident} in the skeleton too; this one is left out (rename it)` });
+      return [];
+    }
+    idents.add(ident);
+    return [{ name: section.name, ident, kind, size: section.size, variables }];
+  });
+}
+
+/** The maps of `.struct_ops` and `.struct_ops.link` sections. */
+export function readStructOps(elf: Elf, types: readonly BtfType[]): StructOpsModel[] {
+  return elf.sections.flatMap((section): StructOpsModel[] => {
+    const name = section.name.replace(/^\?/, "");
+    if (name !== ".struct_ops" && name !== ".struct_ops.link") return [];
+    const datasec = findDatasec(types, section.name);
+    return (datasec?.vars ?? []).flatMap((info): StructOpsModel[] => {
+      const variable = types[info.type]!;
+      if (variable.kind !== "var") return [];
+      requireIdentifier("map", variable.name);
+      return [
+        {
+          name: variable.name,
+          type: variable.type,
+          size: sizeOf(types, variable.type),
+          link: name.endsWith(".link"),
+        },
+      ];
+    });
+  });
+}
