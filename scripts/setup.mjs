@@ -161,8 +161,8 @@ export function wantsOf(names) {
 // Running programs
 
 /**
- * Runs a command to its end and returns what it wrote to stdout. Its output is shown only when it fails: the last lines, and the
- * command itself for the reader to repeat.
+ * Runs a command to its end and returns what it wrote to stdout. Its output is shown only when it fails: its first and
+ * last lines, and the command itself for the reader to repeat.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -180,8 +180,10 @@ export function run(command, args, options = {}) {
     child.on("error", (error) => fail(new Error(`${error.message}\n  ${line}`)));
     child.on("close", (status, signal) => {
       if (status === 0) return done(stdout);
-      const tail = all.trimEnd().split("\n").slice(-15).join("\n  ");
-      fail(new Error(`${signal ?? `exit status ${status}`} of\n  ${line}\n  ${tail}`));
+      // npm tells the reason first, compilers and apt-get last.
+      const lines = all.trimEnd().split("\n");
+      const shown = lines.length <= 24 ? lines : [...lines.slice(0, 12), "...", ...lines.slice(-12)];
+      fail(new Error(`${signal ?? `exit status ${status}`} of\n  ${[line, ...shown].join("\n  ")}`));
     });
   });
 }

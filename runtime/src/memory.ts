@@ -5,7 +5,7 @@ import type { Codec } from "./codec/codec.ts";
 import { getBits, putBits } from "./memory/bits.ts";
 import { Numbers } from "./memory/numbers.ts";
 import { isBytes, refuse, refuseBigint, refuseInt64, refuseNumber } from "./memory/refuse.ts";
-import { longestCached, text16, textOf } from "./memory/strings.ts";
+import { longestCached, text16, textOf, textOfWords } from "./memory/strings.ts";
 import { decodeText, encodeText } from "./memory/text.ts";
 
 /** The byte order of new memory; little-endian when nothing is said. */
@@ -44,9 +44,11 @@ export class Memory extends Numbers {
   /** The text of a `char[n]`. */
   chars(at: number, n: number): string {
     within(this, at, n);
-    if (n === 16 && ((at | this.skew) & 3) === 0) return text16(this.u32s, this.u8s, at >>> 2, this.keys);
-    if (n <= longestCached) return textOf(this.view, this.u8s, at, n, this.keys);
-    return decodeText(this.u8s, at, n, this.keys);
+    if (n > longestCached) return decodeText(this.u8s, at, n, this.keys);
+    if (((at | n | this.skew) & 3) !== 0) return textOf(this.view, at, n, this.keys);
+    return n === 16
+      ? text16(this.u32s, this.u8s, at >>> 2, this.keys)
+      : textOfWords(this.u32s, this.u8s, at >>> 2, n, this.keys);
   }
   /** Writes `text` and zeroes the rest of the `char[n]`. */
   setChars(at: number, n: number, text: string): void {

@@ -2,6 +2,7 @@
 // one callback. Addresses are plain numbers (user space ends far below 2^53) and 0 is NULL. Nothing loads before first use.
 
 import { UnsupportedError } from "./errors.ts";
+import { Memory } from "./memory.ts";
 
 type Koffi = typeof import("koffi");
 
@@ -169,6 +170,16 @@ export function libc(): Libc {
     );
   }
   return (boundLibc = bound as Libc);
+}
+
+/** Whether this machine stores the most significant byte first. */
+export function hostIsBigEndian(): boolean {
+  return process.getBuiltinModule("node:os").endianness() === "BE";
+}
+
+/** `bytes` as memory that C shares: in this machine's byte order. */
+export function hostMemory(bytes: Uint8Array): Memory {
+  return Memory.over(bytes, { bigEndian: hostIsBigEndian() });
 }
 
 /** Whether this is the thread that koffi may call back into while C runs. */

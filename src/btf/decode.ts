@@ -15,7 +15,7 @@ interface Kind {
   readonly entries?: string;
   /** Whether kind_flag may be set. */
   readonly flag?: true;
-  /** The kernel refuses these without a name. */
+  /** Whether it must have a name. The kernel wants one for func too, but gcc 12 leaves it out. */
   readonly named?: true;
 }
 
@@ -34,7 +34,7 @@ const KINDS: readonly (Kind | undefined)[] = [
   { kind: "const", tail: 0 },
   { kind: "restrict", tail: 0 },
   // vlen is the linkage.
-  { kind: "func", tail: 0, entries: "linkage", named: true },
+  { kind: "func", tail: 0, entries: "linkage" },
   { kind: "func_proto", tail: 8, entries: "parameters" },
   { kind: "var", tail: 4, named: true },
   { kind: "datasec", tail: 12, entries: "variables", named: true },

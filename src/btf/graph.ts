@@ -6,7 +6,7 @@ import { label } from "./label.ts";
 import type { BtfKind, BtfType, TypeId } from "./types.ts";
 
 /** Bytes of a pointer: BPF is a 64-bit machine, whatever the host is. */
-const POINTER = 8;
+export const POINTER = 8;
 
 /** The type with this id. */
 export function typeAt(types: readonly BtfType[], id: TypeId): BtfType {
@@ -31,7 +31,7 @@ export function skipModifiersAndTypedefs(types: readonly BtfType[], id: TypeId):
   let at = id;
   for (;;) {
     const type = typeAt(types, at);
-    if (!isModifier(type) && type.kind !== "typedef") return at;
+    if (!isAlias(type)) return at;
     at = type.type;
   }
 }
@@ -110,10 +110,17 @@ export function idsByName(types: readonly BtfType[], kind: NamedKind): ReadonlyM
   return ids;
 }
 
+/** The kinds that say something about another type and have its size. */
+export type Modifier = Extract<BtfType, { readonly kind: "const" | "volatile" | "restrict" | "type_tag" }>;
+export type Alias = Modifier | Extract<BtfType, { readonly kind: "typedef" }>;
+
 const MODIFIERS: ReadonlySet<BtfKind> = new Set(["const", "volatile", "restrict", "type_tag"]);
 
-type Modifier = Extract<BtfType, { readonly kind: "const" | "volatile" | "restrict" | "type_tag" }>;
-
-function isModifier(type: BtfType): type is Modifier {
+export function isModifier(type: BtfType): type is Modifier {
   return MODIFIERS.has(type.kind);
+}
+
+/** A modifier or a typedef. */
+export function isAlias(type: BtfType): type is Alias {
+  return type.kind === "typedef" || isModifier(type);
 }

@@ -1,6 +1,7 @@
 // What each type comes to: types with checked references in, their sizes checked and their bitfields in one form out.
 // kernel/bpf/btf.c `btf_check_all_types`
 
+import { isAlias, POINTER } from "./graph.ts";
 import { label, typeError } from "./label.ts";
 import { placeMembers, type Resolved } from "./members.ts";
 import type { BtfType, TypeId } from "./types.ts";
@@ -12,7 +13,6 @@ const DEPTH = 256;
 /** Members of a type and of all that its members are made of: what it can cost to flatten or print one type. */
 const EXPANSION = 1_000_000;
 
-const POINTER = 8;
 const LARGEST = 0xffff_ffff;
 const NO_SIZE = -1;
 
@@ -42,24 +42,10 @@ export function resolveTypes(types: BtfType[]): void {
   });
 }
 
-type Alias = Extract<BtfType, { kind: "const" | "volatile" | "restrict" | "typedef" | "type_tag" }>;
-
-function isAlias(type: BtfType): type is Alias {
-  switch (type.kind) {
-    case "const":
-    case "volatile":
-    case "restrict":
-    case "typedef":
-    case "type_tag":
-      return true;
-    default:
-      return false;
-  }
-}
-
 /** Bytes of a type whose parts are known (libbpf `btf__resolve_size`). */
 function sizeAt(id: TypeId, type: BtfType, types: readonly BtfType[], { size, base }: Resolved): number {
   const isFunction = (part: TypeId): boolean => types[base[part]!]!.kind === "func_proto";
+  const place = (part: TypeId): string => label(part, types[part]!);
   if (isAlias(type)) return size[type.type]!;
   switch (type.kind) {
     case "int":
@@ -74,24 +60,21 @@ function sizeAt(id: TypeId, type: BtfType, types: readonly BtfType[], { size, ba
       return POINTER;
     case "var":
       // An extern may well be of type void: `extern const void x __ksym`.
-      if (isFunction(type.type)) throw typeError(id, type, `must not refer to ${label(type.type, types[type.type]!)}`);
+      if (isFunction(type.type)) throw typeError(id, type, `must not refer to ${place(type.type)}`);
       return size[type.type]!;
     case "array": {
-      // Rust has arrays of what BTF cannot tell; such an array has no size, and whoever asks for it is told so.
-      if (isFunction(type.type))
-        throw typeError(id, type, `elements must not be ${label(type.type, types[type.type]!)}`);
-      if (size[type.indexType]! < 0) {
-        throw typeError(id, type, `index must not be ${label(type.indexType, types[type.indexType]!)}`);
-      }
+      if (isFunction(type.type)) throw typeError(id, type, `elements must not be ${place(type.type)}`);
+      if (size[type.indexType]! < 0) throw typeError(id, type, `index must not be ${place(type.indexType)}`);
       const element = size[type.type]!;
-      if (element * type.length > LARGEST) {
-        throw typeError(
-          id,
-          type,
-          `size must not exceed ${LARGEST} bytes, got ${type.length} elements of ${element} bytes`,
-        );
-      }
-      return element < 0 ? NO_SIZE : element * type.length;
+      // Rust and C++ have arrays of what BTF cannot tell (see BtfMember).
+      if (element < 0) return NO_SIZE;
+      const bytes = element * type.length;
+      if (bytes <= LARGEST) return bytes;
+      throw typeError(
+        id,
+        type,
+        `size must not exceed ${LARGEST} bytes, got ${type.length} elements of ${element} bytes`,
+      );
     }
     default:
       return NO_SIZE;

@@ -11,7 +11,7 @@ const MORE = "…";
  * Types that one spelling may name. Rings of pointers are legal, and functions that share their parameters grow without
  * bound, so both end in {@link MORE}.
  */
-const STEPS = 200;
+const STEPS = 100;
 
 /** The C spelling of a type. Typedef names are kept, except those of arrays: they hide the length. Type tags are left out. */
 export function spellType(types: readonly BtfType[], id: TypeId): string {

@@ -37,7 +37,7 @@ export function forEachAfterParts(
 function route([, ...through]: readonly TypeId[]): string {
   if (through.length === 0) return "";
   const more = through.length > 8 ? ` and ${through.length - 8} more` : "";
-  return `, through type ${through.slice(0, 8).join(", ")}${more}`;
+  return `, through ${through.length === 1 ? "type" : "types"} ${through.slice(0, 8).join(", ")}${more}`;
 }
 
 /** The types that a type is made of. A pointer is made of none, which is what makes a ring through it legal. */

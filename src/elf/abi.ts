@@ -19,6 +19,7 @@ export const SHT_SYMTAB_SHNDX = 18;
 export const SHT_CREL = 0x40000014;
 
 export const SHF_ALLOC = 0x2;
+export const SHF_EXECINSTR = 0x4;
 export const SHF_INFO_LINK = 0x40;
 export const SHF_COMPRESSED = 0x800;
 

@@ -4,6 +4,8 @@
 // bytes that are not theirs, takes almost any garbage and throws bare errors. So our own code checks the header and
 // the section headers before elfy sees them, and elfy has to agree with every number it reads afterwards.
 
+/// <reference path="./elfy.d.ts" />
+
 import elfy from "elfy";
 import type { ElfSection } from "./elf.ts";
 import { type FileHeader, readHeader } from "./header.ts";

@@ -1,9 +1,9 @@
-// What the ELF reader hands on: sections, symbols and relocations as plain data, offsets as numbers checked against
-// the file's size. See elf(5) and https://docs.kernel.org/bpf/standardization/abi.html.
+// What the ELF reader hands on: sections, symbols and relocations as plain data, every offset a number that was checked
+// against what it points into. See elf(5) and https://docs.kernel.org/bpf/standardization/abi.html.
 
 export type Endian = "little" | "big";
 
-/** One section header. `name` is "" for the null section 0. */
+/** One section header. `name` is "" for the null section 0; else valid UTF-8, but not a safe identifier. */
 export interface ElfSection {
   readonly index: number;
   readonly name: string;
@@ -13,9 +13,12 @@ export interface ElfSection {
   readonly flags: number;
   /** Where the bytes start in the file; meaningless for NOBITS. */
   readonly offset: number;
+  /** Bytes in the file, or in memory for NOBITS; below 2^32. */
   readonly size: number;
+  /** `sh_link`, an index into {@link Elf.sections}, 0 for none. */
   readonly link: number;
   readonly info: number;
+  /** 0 or a power of two. */
   readonly addralign: number;
   readonly entsize: number;
 }
@@ -27,8 +30,9 @@ export type SymbolVisibility = "default" | "internal" | "hidden" | "protected";
 /** One symbol; `index` is its place in `.symtab`, which relocations refer to. */
 export interface ElfSymbol {
   readonly index: number;
+  /** "" for most symbols of kind "section", which go by their section's name. */
   readonly name: string;
-  /** Offset within its section. */
+  /** Offset within its section, where `value + size` ends at the latest; any number when it has none. */
   readonly value: number;
   readonly size: number;
   readonly bind: SymbolBind;
@@ -42,6 +46,7 @@ export interface ElfSymbol {
 export interface ElfRelocation {
   /** The section that is patched (`sh_info` of the relocation section). */
   readonly section: number;
+  /** At least 4 bytes before the end of the section, unless that is compressed debug information. */
   readonly offset: number;
   /** R_BPF_64_64 1, R_BPF_64_ABS64 2, R_BPF_64_ABS32 3, R_BPF_64_NODYLD32 4, R_BPF_64_32 10. */
   readonly type: number;
@@ -49,11 +54,15 @@ export interface ElfRelocation {
   readonly symbol: number;
 }
 
-/** A validated 64-bit BPF object: every section's bytes lie inside the file. */
+/**
+ * A validated 64-bit BPF object. Every section's bytes lie inside the file and belong to no other; there is at most one
+ * `.BTF`, `.BTF.ext`, `.maps`, `license` and symbol table, each with contents; every index names something that exists.
+ */
 export interface Elf {
   readonly endian: Endian;
   readonly sections: readonly ElfSection[];
   /** All symbols, the null symbol 0 included; empty when there is no `.symtab`. */
   readonly symbols: readonly ElfSymbol[];
+  /** Of all `SHT_REL` sections in their order, those of debug sections included. */
   readonly relocations: readonly ElfRelocation[];
 }

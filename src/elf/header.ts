@@ -95,7 +95,9 @@ function locateTable(view: View, fileSize: number): { shoff: number; shnum: numb
   const shstrndx = view.u16(EHDR.shstrndx);
   // e_shnum 0 with a table moves the count to section 0 (extended numbering), which needs 65280 sections or malice.
   if (shnum === 0 || shnum >= SHN_LORESERVE) {
-    throw malformed(`e_shnum must be 1 to ${SHN_LORESERVE - 1}, got ${shnum} at offset ${EHDR.shnum}`);
+    throw malformed(
+      `e_shnum must be 1 to ${SHN_LORESERVE - 1}, got ${shnum} at offset ${EHDR.shnum} (extended numbering is not supported)`,
+    );
   }
   const end = shoff + BigInt(shnum * SHDR_SIZE);
   if (end > BigInt(fileSize)) {

@@ -64,7 +64,7 @@ function placePieces(
   const pieces: Piece[] = [];
   for (const section of kept.toSorted((a, b) => a.offset - b.offset || a.index - b.index)) {
     const data = rewriteData(bytes, elf, section, renumber);
-    // Alignment that the input does not have itself is not added: so no section moves up and the file cannot grow.
+    // Alignment that the input does not have itself is not added: so no section moves back, and the file cannot grow.
     const aligned = data.length > 0 && section.addralign > 1 && section.offset % section.addralign === 0;
     const offset = aligned ? alignUp(end, section.addralign) : end;
     pieces.push({ section, data, offset });

@@ -2,20 +2,18 @@
 
 import { skipModifiersAndTypedefs } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
-import type { BtfDatasec, BtfType, BtfVar } from "../btf/types.ts";
-import type { Elf, ElfSection } from "../elf/elf.ts";
+import type { BtfDatasec, BtfVar } from "../btf/types.ts";
+import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
 import { readDefinition } from "./mapdef.ts";
-import type { MapModel, Warning } from "./model.ts";
-import { findDatasec, findVariableSymbol } from "./sections.ts";
+import type { MapModel } from "./model.ts";
+import type { Source } from "./source.ts";
 
 function readMap(
-  elf: Elf,
-  types: readonly BtfType[],
+  { types, variableSymbol, warn }: Source,
   section: ElfSection,
   variable: BtfVar,
-  warn: (w: Warning) => void,
 ): { readonly offset: number; readonly map: MapModel } {
   const where = `map ${variable.name}`;
   const definition = types[skipModifiersAndTypedefs(types, variable.type)]!;
@@ -23,7 +21,7 @@ function readMap(
     throw new SkelError("ERR_MAP_DEF", `definition is not a struct, got ${shown(spellType(types, variable.type))}`);
   if (variable.linkage === "static") warn({ where, what: "libbpf refuses static maps (remove static)" });
   // A static map's symbol is local, which find_elf_var_sym does not see; such a map is refused at load anyway.
-  const symbol = findVariableSymbol(elf, section, variable.name);
+  const symbol = variableSymbol(section, variable.name);
   if (symbol === undefined && variable.linkage !== "static")
     throw new SkelError("ERR_MAP_DEF", `BTF describes it but section ${shown(section.name)} has no such symbol`);
   const offset = symbol?.value ?? section.size;
@@ -36,17 +34,11 @@ function readMap(
   return { offset, map };
 }
 
-function readDatasec(
-  elf: Elf,
-  types: readonly BtfType[],
-  section: ElfSection,
-  datasec: BtfDatasec,
-  warn: (w: Warning) => void,
-): MapModel[] {
+function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): MapModel[] {
   const seen = new Set<string>();
   return datasec.vars
     .map(({ type }) => {
-      const variable = types[type]!;
+      const variable = source.types[type]!;
       if (variable.kind !== "var")
         throw new SkelError(
           "ERR_MAP_DEF",
@@ -56,7 +48,7 @@ function readDatasec(
       return within(`map ${variable.name}`, () => {
         if (seen.has(variable.name)) throw new SkelError("ERR_MAP_DEF", "defined twice");
         seen.add(variable.name);
-        return readMap(elf, types, section, variable, warn);
+        return readMap(source, section, variable);
       });
     })
     .sort((a, b) => a.offset - b.offset)
@@ -64,7 +56,8 @@ function readDatasec(
 }
 
 /** Every map defined in `.maps`, by place in the section. */
-export function readMaps(elf: Elf, types: readonly BtfType[], warn: (w: Warning) => void): MapModel[] {
+export function readMaps(source: Source): MapModel[] {
+  const { elf, types, datasecs, warn } = source;
   for (const { name } of elf.sections)
     if (name === "maps" || name.startsWith("maps/"))
       warn({
@@ -73,11 +66,11 @@ export function readMaps(elf: Elf, types: readonly BtfType[], warn: (w: Warning)
       });
   const section = elf.sections.find(({ name }) => name === ".maps");
   if (section === undefined) return [];
-  const datasec = findDatasec(types, ".maps");
+  const datasec = datasecs.get(".maps");
   if (datasec === undefined) {
     if (types.length <= 1)
       throw new SkelError("ERR_BTF_MISSING", "no .BTF section (compile with clang -g -target bpf)");
     throw new SkelError("ERR_MAP_DEF", 'BTF does not describe section ".maps" (compile with clang -g -target bpf)');
   }
-  return readDatasec(elf, types, section, datasec, warn);
+  return readDatasec(source, section, datasec);
 }

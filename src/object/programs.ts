@@ -1,34 +1,25 @@
 // ELF in, programs out: every function symbol in an executable section other than `.text` (which holds subprograms),
 // placed by libbpf's SEC() table. libbpf.c `bpf_object__add_programs`, `bpf_object__elf_collect`.
 
-import type { BtfType, TypeId } from "../btf/types.ts";
-import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
+import { idsByName } from "../btf/graph.ts";
+import { SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
+import type { ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { shown } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
-import type { ProgramModel, Warning } from "./model.ts";
+import type { ProgramModel } from "./model.ts";
 import { findSec } from "./sec.ts";
-
-const SHT_PROGBITS = 1;
-const SHF_EXECINSTR = 4;
+import type { Source } from "./source.ts";
 
 function isExecutable(section: ElfSection): boolean {
   return section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
 }
 
-function funcTypes(types: readonly BtfType[]): ReadonlyMap<string, TypeId> {
-  const byName = new Map<string, TypeId>();
-  types.forEach((type, id) => {
-    if (type.kind === "func" && !byName.has(type.name)) byName.set(type.name, id);
-  });
-  return byName;
-}
-
 /** All programs, in libbpf's order: by section, then by place in the section. */
-export function readPrograms(elf: Elf, types: readonly BtfType[], warn: (w: Warning) => void): ProgramModel[] {
-  const functions = funcTypes(types);
+export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramModel[] {
+  const functions = idsByName(types, "func");
   const inSection = (section: ElfSection): ElfSymbol[] =>
-    elf.symbols
-      .filter((symbol) => symbol.kind === "func" && symbol.section === section.index)
+    symbolsIn(section)
+      .filter((symbol) => symbol.kind === "func")
       .sort((a, b) => a.value - b.value);
   const executable = elf.sections.filter(isExecutable);
   const entries = executable.filter((section) => section.name !== ".text");

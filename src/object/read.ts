@@ -9,8 +9,7 @@ import { readMaps } from "./maps.ts";
 import type { ObjectModel, Warning } from "./model.ts";
 import { readPrograms } from "./programs.ts";
 import { readSections, readStructOps } from "./sections.ts";
-
-const decoder = /*@__PURE__*/ new TextDecoder();
+import { indexObject } from "./source.ts";
 
 function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {
   const section = elf.sections.find(({ name }) => name === ".BTF");
@@ -26,7 +25,7 @@ function readLicense(bytes: Uint8Array, elf: Elf): string {
   if (section === undefined) return "";
   const text = sectionData(bytes, section);
   const end = text.indexOf(0);
-  return decoder.decode(end < 0 ? text : text.subarray(0, end));
+  return new TextDecoder().decode(end < 0 ? text : text.subarray(0, end));
 }
 
 /**
@@ -37,14 +36,14 @@ export function readObject(bytes: Uint8Array): ObjectModel {
   const elf = parseElf(bytes);
   const types = readTypes(bytes, elf);
   const warnings: Warning[] = [];
-  const warn = (warning: Warning): void => void warnings.push(warning);
+  const source = indexObject(elf, types, (warning) => warnings.push(warning));
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
-    maps: readMaps(elf, types, warn),
-    programs: readPrograms(elf, types, warn),
-    sections: readSections(elf, types, warn),
-    structOps: readStructOps(elf, types),
+    maps: readMaps(source),
+    programs: readPrograms(source),
+    sections: readSections(source),
+    structOps: readStructOps(source),
     types,
     warnings,
   };

@@ -2,14 +2,13 @@
 // from section headers: clang leaves both 0 in BTF (libbpf.c `btf_fixup_datasec`, bpftool gen.c `get_map_ident`).
 
 import { sizeOf } from "../btf/graph.ts";
-import type { BtfDatasec, BtfType } from "../btf/types.ts";
-import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
+import type { BtfDatasec } from "../btf/types.ts";
+import { SHT_NOBITS, SHT_PROGBITS } from "../elf/abi.ts";
+import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
-import type { SectionModel, StructOpsModel, VariableModel, Warning } from "./model.ts";
-
-const SHT_PROGBITS = 1;
-const SHT_NOBITS = 8;
+import type { SectionModel, StructOpsModel, VariableModel } from "./model.ts";
+import type { Source } from "./source.ts";
 
 function isOrExtends(name: string, base: string): boolean {
   return name === base || name.startsWith(`${base}.`);
@@ -25,22 +24,8 @@ function sectionKind(section: ElfSection): SectionModel["kind"] | undefined {
   return section.name === ".addr_space.1" ? "arena" : undefined;
 }
 
-/** The datasec of BTF that describes ELF section `name`. */
-export function findDatasec(types: readonly BtfType[], name: string): BtfDatasec | undefined {
-  return types.find((type): type is BtfDatasec => type.kind === "datasec" && type.name === name);
-}
-
-/** The variable's symbol by libbpf.c `find_elf_var_sym`: a global or weak object of that name. */
-export function findVariableSymbol(elf: Elf, section: ElfSection, name: string): ElfSymbol | undefined {
-  return elf.symbols.find(
-    (symbol) =>
-      symbol.name === name && symbol.kind === "object" && symbol.bind !== "local" && symbol.section === section.index,
-  );
-}
-
 function readVariable(
-  elf: Elf,
-  types: readonly BtfType[],
+  { types, variableSymbol }: Source,
   section: ElfSection,
   info: BtfDatasec["vars"][number],
 ): VariableModel | undefined {
@@ -48,7 +33,7 @@ function readVariable(
   if (variable.kind !== "var" || variable.linkage === "static") return undefined;
   requireIdentifier("variable", variable.name);
   return within(`variable ${variable.name}`, () => {
-    const symbol = findVariableSymbol(elf, section, variable.name);
+    const symbol = variableSymbol(section, variable.name);
     if (symbol === undefined)
       throw new SkelError("ERR_MAP_DEF", `BTF describes it but section ${shown(section.name)} has no such symbol`);
     // Hidden variables belong to the object's own files (libbpf >= 1.1 hides them from skeletons too).
@@ -70,23 +55,26 @@ function readVariable(
 }
 
 /** Every global data section that has at least one visible variable, in file order. */
-export function readSections(elf: Elf, types: readonly BtfType[], warn: (w: Warning) => void): SectionModel[] {
+export function readSections(source: Source): SectionModel[] {
   const idents = new Set<string>();
-  return elf.sections.flatMap((section): SectionModel[] => {
+  return source.elf.sections.flatMap((section): SectionModel[] => {
     const kind = sectionKind(section);
-    const datasec = kind && findDatasec(types, section.name);
+    const datasec = kind && source.datasecs.get(section.name);
     if (kind === undefined || datasec === undefined) return [];
     const where = `section ${shown(section.name)}`;
     const variables = within(where, () =>
       datasec.vars
-        .map((info) => readVariable(elf, types, section, info))
+        .map((info) => readVariable(source, section, info))
         .filter((variable) => variable !== undefined)
         .sort((a, b) => a.offset - b.offset),
     );
     if (variables.length === 0) return [];
     const ident = kind === "arena" ? "arena" : section.name.slice(1).replace(/[^A-Za-z0-9_]/g, "_");
     if (idents.has(ident)) {
-      warn({ where, what: `another section is called ${ident} in the skeleton too; this one is left out (rename it)` });
+      source.warn({
+        where,
+        what: `another section is called ${ident} in the skeleton too; this one is left out (rename it)`,
+      });
       return [];
     }
     idents.add(ident);
@@ -95,11 +83,11 @@ export function readSections(elf: Elf, types: readonly BtfType[], warn: (w: Warn
 }
 
 /** The maps of `.struct_ops` and `.struct_ops.link` sections. */
-export function readStructOps(elf: Elf, types: readonly BtfType[]): StructOpsModel[] {
+export function readStructOps({ elf, types, datasecs }: Source): StructOpsModel[] {
   return elf.sections.flatMap((section): StructOpsModel[] => {
     const name = section.name.replace(/^\?/, "");
     if (name !== ".struct_ops" && name !== ".struct_ops.link") return [];
-    const datasec = findDatasec(types, section.name);
+    const datasec = datasecs.get(section.name);
     return (datasec?.vars ?? []).flatMap((info): StructOpsModel[] => {
       const variable = types[info.type]!;
       if (variable.kind !== "var") return [];

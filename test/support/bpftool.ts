@@ -53,6 +53,8 @@ const ENCODINGS: Readonly<Record<string, BtfInt["encoding"]>> = {
   SIGNED: "signed",
   CHAR: "char",
   BOOL: "bool",
+  // Several at once; gcc gives char SIGNED and CHAR.
+  UNKN: "char",
 };
 
 function toType(row: Row): BtfType {
@@ -88,7 +90,7 @@ function toType(row: Row): BtfType {
         name,
         size,
         signed: row.encoding === "SIGNED",
-        values: row.values.map((value) => ({ name: named(value.name), value: value.val })),
+        values: row.values.map(({ name: n, val }) => ({ name: named(n), value: valueOf(row, val) })),
       };
     case "FWD":
       return { kind: "fwd", name, of: row.fwd_kind };
@@ -126,6 +128,11 @@ function toType(row: Row): BtfType {
     default:
       throw new Error(`bpftool: unknown kind ${row.kind}`);
   }
+}
+
+/** bpftool prints a value of an unsigned 32-bit enum sign-extended to 64 bits. */
+function valueOf(row: Row, value: string): string {
+  return row.kind === "ENUM" && row.encoding === "UNSIGNED" ? String(BigInt.asUintN(32, BigInt(value))) : value;
 }
 
 function named(name: string): string {

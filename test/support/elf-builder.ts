@@ -125,8 +125,8 @@ export function buildElf(spec: ElfSpec): Uint8Array {
     const generated = index > (spec.sections?.length ?? 0) && typeof section.name === "string";
     const fields = { ...section, ...(generated ? spec.generated?.[section.name as string] : undefined) };
     const align = Math.min(Number(fields.addralign ?? 1) || 1, 4096);
-    const at = index === 0 ? 0 : Math.ceil(end / align) * align;
-    if (data.length > 0) end = at + data.length;
+    const at = index === 0 ? 0 : data.length === 0 ? end : Math.ceil(end / align) * align;
+    end = Math.max(end, at + data.length);
     parts.push({ at, data });
     headers.push(
       encode(little, [

@@ -7,7 +7,7 @@ export function getBits(u8s: Uint8Array, at: number, bit: number, width: number,
   let p = at + ((littleEndian ? bit : last) >> 3); // the byte that holds the value's lowest bit
   let shift = littleEndian ? bit & 7 : 7 - (last & 7);
   let value = 0;
-  for (let done = 0; done < width; ) {
+  for (let done = 0; done < width;) {
     const taken = Math.min(8 - shift, width - done);
     value |= ((u8s[p]! >> shift) & ((1 << taken) - 1)) << done;
     done += taken;
@@ -29,7 +29,7 @@ export function putBits(
   const last = bit + width - 1;
   let p = at + ((littleEndian ? bit : last) >> 3);
   let shift = littleEndian ? bit & 7 : 7 - (last & 7);
-  for (let done = 0; done < width; ) {
+  for (let done = 0; done < width;) {
     const taken = Math.min(8 - shift, width - done);
     const mask = ((1 << taken) - 1) << shift;
     u8s[p] = (u8s[p]! & ~mask) | (((value >>> done) << shift) & mask);

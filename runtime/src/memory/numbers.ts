@@ -3,7 +3,9 @@
 
 import { refuse, refuseBigint, refuseInt64, refuseNumber } from "./refuse.ts";
 
-const hostIsLittleEndian: boolean = /*@__PURE__*/ new Uint8Array(/*@__PURE__*/ new Uint16Array([1]).buffer)[0] === 1;
+/** The byte order of this machine. */
+export const hostIsLittleEndian: boolean =
+  /*@__PURE__*/ new Uint8Array(/*@__PURE__*/ new Uint16Array([1]).buffer)[0] === 1;
 
 // Splits a 64-bit integer after its one load, and joins it before its one store: halves of a live counter could tear.
 const whole: BigUint64Array = /*@__PURE__*/ new BigUint64Array(1);

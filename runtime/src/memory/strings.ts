@@ -1,6 +1,7 @@
 // The cache that makes a repeated `char[N]` of up to 64 bytes cheap to read: direct-mapped tables keyed on the bytes'
 // words. It keeps only strings without a NUL inside, which read the same in values and in keys and at every N.
 
+import { hostIsLittleEndian } from "./numbers.ts";
 import { decodeText } from "./text.ts";
 
 /** The longest `char[N]` that is looked up here. */
@@ -41,36 +42,35 @@ interface Table {
 }
 
 const tables: Table[] = [];
-const words: Uint32Array = /*@__PURE__*/ new Uint32Array(longestCached / 4);
+const copy: Uint8Array = /*@__PURE__*/ new Uint8Array(longestCached);
+const copyWords: Uint32Array = /*@__PURE__*/ new Uint32Array(copy.buffer);
 
-/** The text of `n` bytes, at most {@link longestCached}, at any alignment. */
-export function textOf(view: DataView, u8s: Uint8Array, at: number, n: number, keys: boolean): string {
-  // Always read as little-endian, so that memories of both byte orders share the tables.
-  const count = (n + 3) >>> 2;
-  let hash = 0;
-  for (let k = 0; k < count; k++) {
-    const word = n - k * 4 >= 4 ? view.getUint32(at + k * 4, true) : tail(u8s, at + k * 4, at + n);
-    words[k] = word;
-    hash = Math.imul(hash ^ word, 0x9e3779b1) ^ (hash >>> 15);
-  }
-  const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> 24;
-  const table = tables[count] ?? addTable(count);
-  const from = slot * count;
-  let same = 0;
-  while (same < count && table.words[from + same] === words[same]) same++;
-  if (same === count) return table.texts[slot]!;
-  const text = decodeText(u8s, at, n, true);
-  const nul = text.indexOf("\0");
-  if (nul >= 0) return keys ? text : text.slice(0, nul);
-  for (let k = 0; k < count; k++) table.words[from + k] = words[k]!;
-  table.texts[slot] = text;
-  return text;
+/** The text of `n` bytes, at most {@link longestCached}, at any byte offset. */
+export function textOf(view: DataView, at: number, n: number, keys: boolean): string {
+  let k = 0;
+  for (; k + 4 <= n; k += 4) copyWords[k >>> 2] = view.getUint32(at + k, hostIsLittleEndian);
+  for (; k < n; k++) copy[k] = view.getUint8(at + k);
+  for (; (k & 3) !== 0; k++) copy[k] = 0;
+  return textOfWords(copyWords, copy, 0, n, keys);
 }
 
-function tail(u8s: Uint8Array, at: number, end: number): number {
-  let word = 0;
-  for (let p = end - 1; p >= at; p--) word = (word << 8) | u8s[p]!;
-  return word >>> 0;
+/** The text of `n` bytes from word `i`: {@link textOf} where the words can be read in place. */
+export function textOfWords(u32s: Uint32Array, u8s: Uint8Array, i: number, n: number, keys: boolean): string {
+  const count = (n + 3) >>> 2;
+  let hash = 0;
+  for (let k = 0; k < count; k++) hash = Math.imul(hash ^ u32s[i + k]!, 0x9e3779b1) ^ (hash >>> 15);
+  const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> 24;
+  const { words, texts } = tables[count] ?? addTable(count);
+  const from = slot * count;
+  let same = 0;
+  while (same < count && words[from + same] === u32s[i + same]) same++;
+  if (same === count) return texts[slot]!;
+  const text = decodeText(u8s, i * 4, n, true);
+  const nul = text.indexOf("\0");
+  if (nul >= 0) return keys ? text : text.slice(0, nul);
+  for (let k = 0; k < count; k++) words[from + k] = u32s[i + k]!;
+  texts[slot] = text;
+  return text;
 }
 
 function addTable(count: number): Table {

@@ -10,7 +10,7 @@ const decoder = /*@__PURE__*/ new TextDecoder("utf-8", { ignoreBOM: true });
 /** The text of the `n` bytes at `at`: up to the first NUL, or with `keys` without the trailing NULs. */
 export function decodeText(u8s: Uint8Array, at: number, n: number, keys: boolean): string {
   if (n <= 16) return decodeShort(u8s, at, n, keys);
-  const bytes = u8s.slice(at, at + n); // a copy: browsers decode no shared memory
+  const bytes = u8s.subarray(at, at + n);
   let end = n;
   if (keys) while (end > 0 && bytes[end - 1] === 0) end--;
   else if ((end = bytes.indexOf(0)) < 0) end = n;
@@ -28,7 +28,7 @@ function decodeShort(u: Uint8Array, at: number, n: number, keys: boolean): strin
     if (byte === 0 && !keys) break;
     all |= byte;
   }
-  if (all >= 0x80) return decodeUtf8(u.slice(at, i));
+  if (all >= 0x80) return decodeUtf8(u.subarray(at, i));
   // prettier-ignore
   return String.fromCharCode(
     u[at]!, u[at + 1]!, u[at + 2]!, u[at + 3]!, u[at + 4]!, u[at + 5]!, u[at + 6]!, u[at + 7]!,
@@ -43,7 +43,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 
 function decodeEscaped(bytes: Uint8Array): string {
   let text = "";
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const first = bytes[i]!;
     const length = sequenceLength(bytes, i);
     if (length === 0) text += String.fromCharCode(0xdc00 + first);
@@ -83,7 +83,8 @@ export function encodeText(u8s: Uint8Array, at: number, n: number, text: string,
     const length = encodedLength(code);
     if (length === 0) refuse("well-formed text", text, `a lone surrogate at ${i}`);
     if (p + length > end) refuseLength(n, text);
-    if (length === 1) u8s[p] = code; // an escaped byte too: U+DC00+b stores b
+    if (length === 1)
+      u8s[p] = code; // an escaped byte too: U+DC00+b stores b
     else {
       for (let k = length - 1, rest = code; k > 0; k--, rest >>>= 6) u8s[p + k] = 0x80 | (rest & 0x3f);
       u8s[p] = ((0xf00 >> length) & 0xff) | (code >>> (6 * (length - 1)));

@@ -1,0 +1,152 @@
+// `npm run bench`: what a skeleton costs beside C doing the same work in the same process. C and JavaScript alternate,
+// round by round; the figure is the median of the rounds' ratios. Needs root, gcc and libbpf-dev.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { transformSync } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const koffi = createRequire(join(root, "runtime/package.json"))("koffi");
+const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const ROUNDS = 15;
+const ENTRIES = 1000;
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const clock = (work) => {
+  const start = process.hrtime.bigint();
+  work();
+  return Number(process.hrtime.bigint() - start);
+};
+
+/** The C baseline as a library. */
+function loadBaseline() {
+  const file = join(folder, "baseline.so");
+  execFileSync("gcc", ["-O2", "-shared", "-fPIC", "-o", file, join(root, "bench/baseline.c"), "-l:libbpf.so.1"]);
+  const library = koffi.load(file);
+  return (name) => library.func(name, "int", ["int", "uint32_t", "uint32_t"]);
+}
+
+/** The generated module as JavaScript that this version of Node can import. */
+async function importSkeleton(name) {
+  const text = readFileSync(join(root, `fixtures/${name}.skel.ts`), "utf8");
+  mkdirSync(join(root, ".cache/bench"), { recursive: true });
+  const file = join(root, `.cache/bench/${name}.skel.mjs`);
+  writeFileSync(file, transformSync(text, { loader: "ts" }).code);
+  return import(pathToFileURL(file).href);
+}
+
+/** One line of the table: `c` and `js` run `ops` operations each, alternating. */
+function compare(name, ops, c, js) {
+  for (let i = 0; i < 3; i++) {
+    c();
+    js();
+  }
+  const rounds = Array.from({ length: ROUNDS }, () => ({ c: clock(c), js: clock(js) }));
+  report(
+    name,
+    median(rounds.map((r) => r.c / ops)),
+    median(rounds.map((r) => r.js / ops)),
+    median(rounds.map((r) => r.js / r.c)),
+    "ns",
+  );
+}
+
+function report(name, base, own, ratio, unit) {
+  console.log(
+    `${name.padEnd(34)}${base.toFixed(0).padStart(8)} ${unit}${own.toFixed(0).padStart(9)} ${unit}${`${ratio.toFixed(2)} x`.padStart(11)}`,
+  );
+}
+
+async function benchMaps() {
+  const { Bench } = await importSkeleton("bench");
+  const baseline = loadBaseline();
+  const live = Bench.load();
+  const { flows, slots } = live.maps;
+  const keys = Array.from({ length: ENTRIES }, (_, i) => ({ saddr: i, port: i & 0xffff, proto: 6 }));
+  const value = (i) => ({ packets: BigInt(i), bytes: BigInt(64 * i), seen: 1n, pid: i, flags: 3, comm: "ebpf-skel" });
+  // Kept, so that the objects really leave the function that made them.
+  let kept;
+  const ops = 50_000;
+  const [get, set, has, arrayGet, iterate] = ["get", "set", "has", "array_get", "iterate"].map((n) =>
+    baseline(`bench_${n}`),
+  );
+  const check = (status) => {
+    if (status < 0) throw new Error(`baseline failed with ${status}`);
+  };
+  console.log(`\nmaps, per operation${"C".padStart(22)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
+  compare(
+    "hash set, 6 fields",
+    ops,
+    () => check(set(flows.fd, ops, ENTRIES)),
+    () => {
+      for (let i = 0; i < ops; i++) flows.set(keys[i % ENTRIES], value(i));
+    },
+  );
+  compare(
+    "hash get, 6 fields",
+    ops,
+    () => check(get(flows.fd, ops, ENTRIES)),
+    () => {
+      for (let i = 0; i < ops; i++) kept = flows.get(keys[i % ENTRIES]);
+    },
+  );
+  compare(
+    "hash has",
+    ops,
+    () => check(has(flows.fd, ops, ENTRIES)),
+    () => {
+      for (let i = 0; i < ops; i++) kept = flows.has(keys[i % ENTRIES]);
+    },
+  );
+  compare(
+    "array get, 6 fields",
+    ops,
+    () => check(arrayGet(slots.fd, ops, ENTRIES)),
+    () => {
+      for (let i = 0; i < ops; i++) kept = slots.get(i % ENTRIES);
+    },
+  );
+  const all = 20_000;
+  for (let i = 0; i < all; i++) flows.set({ saddr: i, port: i & 0xffff, proto: 6 }, value(i));
+  compare(
+    "hash iteration, per entry",
+    all,
+    () => check(iterate(flows.fd, 1, all)),
+    () => {
+      for (const entry of flows.entries()) kept = entry;
+    },
+  );
+  live.close();
+  return kept;
+}
+
+/** Whole processes: bare Node, a first `gen`, and one that finds its output current. */
+function benchGenerator() {
+  const object = join(folder, "execve_counter.bpf.o");
+  const output = join(folder, "execve_counter.skel.ts");
+  copyFileSync(join(root, "fixtures/execve_counter.bpf.o"), object);
+  const spawn = (...args) => clock(() => spawnSync(process.execPath, args, { stdio: "ignore" })) / 1e6;
+  const gen = () => spawn(join(root, "dist/cli/main.js"), "gen", object);
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const bare = spawn("-e", "0");
+    rmSync(output, { force: true });
+    return { bare, cold: gen(), unchanged: gen() };
+  });
+  const times = (key) => median(rounds.map((r) => r[key]));
+  const ratio = (key) => median(rounds.map((r) => r[key] / r.bare));
+  console.log(`\nwhole processes${"node -e 0".padStart(26)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
+  report("ebpf-skel gen, cold", times("bare"), times("cold"), ratio("cold"), "ms");
+  report("ebpf-skel gen, unchanged", times("bare"), times("unchanged"), ratio("unchanged"), "ms");
+}
+
+console.log(
+  `Node ${process.versions.node}, Linux ${execFileSync("uname", ["-r"], { encoding: "utf8" }).trim()}, medians of ${ROUNDS} alternating rounds`,
+);
+await benchMaps();
+benchGenerator();

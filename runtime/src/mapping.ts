@@ -1,0 +1,53 @@
+// A map's memory in this process: mmap of its descriptor, seen as an ArrayBuffer. A view of unmapped memory would end the
+// process, so closing puts anonymous memory in its place, and that is unmapped when nothing can reach the view any more.
+
+import { lastErrno, libc, viewOf } from "./native.ts";
+
+// asm-generic/mman-common.h and mman.h; mips and parisc, which have other numbers, have no BPF JIT worth the name.
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+
+// Of any page size, the kernel rounds lengths up to its own.
+const pageSize = 4096;
+
+interface Region {
+  readonly address: number;
+  readonly size: number;
+}
+
+let unreachable: FinalizationRegistry<Region> | undefined;
+
+/** Mapped memory. */
+export interface Mapping {
+  readonly buffer: ArrayBuffer;
+  /** From now on views of it read zeros and what is written to it is lost. */
+  close(): void;
+}
+
+/** Maps the first `size` bytes behind `fd`; gives the positive errno when the kernel refuses. */
+export function mapMemory(fd: number, size: number, writable: boolean): Mapping | number {
+  const { mmap } = libc();
+  const length = Math.ceil(size / pageSize) * pageSize;
+  const address = mmap(0, length, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+  // MAP_FAILED is the one address that koffi cannot give as a number.
+  if (!Number.isSafeInteger(address)) return lastErrno();
+  const region: Region = { address, size: length };
+  const buffer = viewOf(address, size);
+  let open = true;
+  return {
+    buffer,
+    close() {
+      if (!open) return;
+      open = false;
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+      mmap(address, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+      unreachable ??= new FinalizationRegistry(({ address, size }) => libc().munmap(address, size));
+      unreachable.register(buffer, region);
+    },
+  };
+}

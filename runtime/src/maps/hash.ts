@@ -1,0 +1,176 @@
+// HASH and LRU_HASH maps, with the words of ES `Map`. Keys and values pass through the map's scratch memory; nothing of
+// the caller's runs between the kernel's answer and its decoding.
+
+import { readChecked, writeChecked } from "../codec/checked.ts";
+import type { Codec } from "../codec/codec.ts";
+import { ENOENT } from "../errno.ts";
+import type { functions } from "../functions.ts";
+import type { CFunction } from "../native.ts";
+import type { BpfMap, MapCore, MapSpec } from "./core.ts";
+import { type SetOptions, updateFlags } from "./flags.ts";
+import { iterate } from "./iterator.ts";
+import { PlainMap } from "./plain.ts";
+import { rawBytes } from "./raw.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
+import { walk } from "./walk.ts";
+
+/** A hash map in the kernel; an LRU one drops its oldest entries when it is full. */
+export interface HashMap<K, V, VInit = V> extends BpfMap {
+  /**
+   * The value of `key`, or undefined.
+   * @throws ValueError when the key does not fit its C type
+   */
+  get(key: K): V | undefined;
+  /**
+   * Writes an entry.
+   * @throws ValueError when key or value do not fit their C types
+   * @throws BpfError E2BIG when the map is full, EEXIST or ENOENT as `mode` asks
+   */
+  set(key: K, value: VInit, options?: SetOptions): void;
+  has(key: K): boolean;
+  /** Whether the key was there. */
+  delete(key: K): boolean;
+  keys(): IterableIterator<K>;
+  values(): IterableIterator<V>;
+  /** Each entry that stays in the map once; what comes or goes meanwhile may be given or not. */
+  entries(): IterableIterator<[K, V]>;
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** How many entries there are: the kernel does not know, so this walks the map. */
+  count(): number;
+  /** The same map with keys and values as bytes of exactly its sizes. */
+  readonly raw: HashMap<Uint8Array, Uint8Array>;
+}
+
+class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
+  readonly #map: MapCore;
+  readonly #key: Codec<K>;
+  readonly #value: Codec<V, VInit>;
+  readonly #keyPath: string;
+  readonly #valuePath: string;
+  readonly #lookup: CFunction<(typeof functions)["bpf_map_lookup_elem"]>;
+  readonly #update: CFunction<(typeof functions)["bpf_map_update_elem"]>;
+  // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
+  #scratch: Scratch | undefined;
+  #raw: HashMap<Uint8Array, Uint8Array> | undefined;
+
+  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+    super(map);
+    this.#map = map;
+    this.#key = key;
+    this.#value = value;
+    this.#keyPath = `map ${map.name}: key`;
+    this.#valuePath = `map ${map.name}: value`;
+    this.#lookup = map.library.fn("bpf_map_lookup_elem");
+    this.#update = map.library.fn("bpf_map_update_elem");
+  }
+
+  get(key: K): V | undefined {
+    const scratch = this.#take();
+    try {
+      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
+      if (result === 0) return readChecked(this.#value, scratch.out, 0, this.#valuePath);
+      if (result === -ENOENT) return undefined;
+      throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
+    } finally {
+      this.#scratch = scratch;
+    }
+  }
+
+  set(key: K, value: VInit, options?: SetOptions): void {
+    const flags = options === undefined ? 0 : updateFlags(options, `map ${this.name}`);
+    const scratch = this.#take();
+    try {
+      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      writeChecked(this.#value, scratch.value, 0, value, this.#valuePath);
+      const result = this.#update(this.#map.use(), scratch.keyAt, scratch.valueAt, flags);
+      if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
+    } finally {
+      this.#scratch = scratch;
+    }
+  }
+
+  has(key: K): boolean {
+    const scratch = this.#take();
+    try {
+      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
+      if (result === 0) return true;
+      if (result === -ENOENT) return false;
+      throw this.#map.failure(result, "bpf_map_lookup_elem", "has");
+    } finally {
+      this.#scratch = scratch;
+    }
+  }
+
+  delete(key: K): boolean {
+    const scratch = this.#take();
+    try {
+      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      const result = this.#map.library.fn("bpf_map_delete_elem")(this.#map.use(), scratch.keyAt);
+      if (result === 0) return true;
+      if (result === -ENOENT) return false;
+      throw this.#map.failure(result, "bpf_map_delete_elem", "delete");
+    } finally {
+      this.#scratch = scratch;
+    }
+  }
+
+  keys(): IterableIterator<K> {
+    const key = this.#key;
+    return iterate(this.#map, (at) => readChecked(key, at.keys, at.keyAt, this.#keyPath));
+  }
+
+  values(): IterableIterator<V> {
+    const value = this.#value;
+    return iterate(this.#map, (at) => readChecked(value, at.values, at.valueAt, this.#valuePath));
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    const key = this.#key;
+    const value = this.#value;
+    return iterate(this.#map, (at) => [
+      readChecked(key, at.keys, at.keyAt, this.#keyPath),
+      readChecked(value, at.values, at.valueAt, this.#valuePath),
+    ]);
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.entries();
+  }
+
+  count(): number {
+    return walk(this.#map).count();
+  }
+
+  get raw(): HashMap<Uint8Array, Uint8Array> {
+    const { keySize, valueSize } = this.#map;
+    return (this.#raw ??= new HashHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
+  }
+
+  #take(): Scratch {
+    this.#map.use();
+    const scratch = this.#scratch ?? makeScratch(this.#map.keySize, this.#map.valueSize);
+    this.#scratch = undefined;
+    return scratch;
+  }
+}
+
+function hashSpec<K, V, VInit>(type: string, key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+  return {
+    type,
+    keySize: key.size,
+    valueSize: value.size,
+    create: (map) => new HashHandle(map, key, value),
+  };
+}
+
+/** A map of type HASH. For generated code. */
+export function hash<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+  return hashSpec("hash", key, value);
+}
+
+/** A map of type LRU_HASH. For generated code. */
+export function lruHash<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+  return hashSpec("lru_hash", key, value);
+}

@@ -1,0 +1,40 @@
+// The handle of a map of a kind that has no typed verbs: what it is, and its descriptor for other libraries. The handles
+// of the other kinds extend it.
+
+import type { BpfMap, MapCore, MapSpec } from "./core.ts";
+
+/** What every map handle says of its map. */
+export class PlainMap implements BpfMap {
+  readonly #core: MapCore;
+
+  constructor(core: MapCore) {
+    this.#core = core;
+  }
+
+  get name(): string {
+    return this.#core.name;
+  }
+  get type(): string {
+    return this.#core.type;
+  }
+  get fd(): number {
+    return this.#core.fd;
+  }
+  get id(): number {
+    return this.#core.id;
+  }
+  get keySize(): number {
+    return this.#core.keySize;
+  }
+  get valueSize(): number {
+    return this.#core.valueSize;
+  }
+  get maxEntries(): number {
+    return this.#core.maxEntries;
+  }
+}
+
+/** A map of any kind: `type` as the kernel calls it, without BPF_MAP_TYPE_ and in lower case. For generated code. */
+export function map(type: string): MapSpec<BpfMap> {
+  return { type, keySize: undefined, valueSize: undefined, create: (core) => new PlainMap(core) };
+}

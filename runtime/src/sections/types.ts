@@ -1,0 +1,54 @@
+// The types of global data: what generated code says of a section, and what its variables look like to a user.
+
+import type { Codec } from "../codec/codec.ts";
+
+/** `T` as reading a global gives it: a copy, so that no write to a part of it can look as if it reached the program. */
+export type DeepReadonly<T> = T extends string | number | bigint | boolean | null | undefined
+  ? T
+  : T extends Uint8Array
+    ? Readonly<Uint8Array>
+    : T extends readonly (infer E)[]
+      ? readonly DeepReadonly<E>[]
+      : { readonly [K in keyof T]: DeepReadonly<T[K]> };
+
+/** The variables of a section: where each is and what reads and writes it. For generated code. */
+export type Variables<S> = { readonly [K in keyof S]: readonly [offset: number, codec: Codec<S[K], S[K]>] };
+
+/** What generated code says of a section. */
+export interface SectionSpec<S> {
+  /** Its ELF name: ".data.foo". */
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly variables: Variables<S>;
+}
+
+type ArrayNames<S> = { [K in keyof S]: S[K] extends readonly unknown[] | Uint8Array ? K : never }[keyof S];
+
+type ElementOf<A> = A extends Uint8Array ? number : A extends readonly (infer E)[] ? E : never;
+
+/** The elements of an array variable, read one by one. */
+export interface ReadonlyElements<T> {
+  readonly length: number;
+  /** @throws ValueError when `index` is outside */
+  get(index: number): DeepReadonly<T>;
+}
+
+/** The elements of an array variable, read and written one by one. */
+export interface Elements<T> extends ReadonlyElements<T> {
+  /** @throws ValueError when `index` is outside, or the value does not fit its C type */
+  set(index: number, value: T): void;
+}
+
+/**
+ * The variables of a section, each a value: reading copies it out, assigning writes all of it and nothing beside it.
+ * `$at("counters")` reads and writes single elements of an array.
+ */
+export type Section<S> = { -readonly [K in keyof S]: DeepReadonly<S[K]> } & {
+  $at<K extends ArrayNames<S>>(variable: K): Elements<ElementOf<S[K]>>;
+};
+
+/** The variables of a section that is constant: `.rodata` after load, `.kconfig`. */
+export type ReadonlySection<S> = { readonly [K in keyof S]: DeepReadonly<S[K]> } & {
+  $at<K extends ArrayNames<S>>(variable: K): ReadonlyElements<ElementOf<S[K]>>;
+};

@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import { codecOf, readOf, typeOf, writeOf } from "../src/emit/codec.ts";
+import { mapDoc, spellHoles } from "../src/emit/doc.ts";
+import type { Layout, Use } from "../src/layout/layout.ts";
+import type { Names } from "../src/names/names.ts";
+import type { MapModel } from "../src/object/model.ts";
+
+const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" } };
+const u32: Layout = { kind: "scalar", scalar: "u32" };
+
+describe("a layout becomes type, codec, read and write", () => {
+  test.each<[string, Layout, string, string, string, string]>([
+    ["u32", u32, "number", "s.u32", "m.u32(at + 8)", "m.setU32(at + 8, v.x);"],
+    ["s64", { kind: "scalar", scalar: "s64" }, "bigint", "s.s64", "m.s64(at + 8)", "m.setS64(at + 8, v.x);"],
+    ["u128", { kind: "scalar", scalar: "u128" }, "bigint", "s.u128", "m.u128(at + 8)", "m.setU128(at + 8, v.x);"],
+    ["bool", { kind: "scalar", scalar: "bool" }, "boolean", "s.bool", "m.bool(at + 8)", "m.setBool(at + 8, v.x);"],
+    ["double", { kind: "scalar", scalar: "f64" }, "number", "s.f64", "m.f64(at + 8)", "m.setF64(at + 8, v.x);"],
+    [
+      "char[16]",
+      { kind: "chars", length: 16 },
+      "string",
+      "s.chars(16)",
+      "m.chars(at + 8, 16)",
+      "m.setChars(at + 8, 16, v.x);",
+    ],
+    [
+      "u8[6]",
+      { kind: "bytes", length: 6 },
+      "Uint8Array",
+      "s.bytes(6)",
+      "m.bytes(at + 8, 6)",
+      "m.setBytes(at + 8, 6, v.x);",
+    ],
+    [
+      "u32[4]",
+      { kind: "list", length: 4, element: u32 },
+      "readonly number[]",
+      "s.list(4, s.u32)",
+      "m.list(at + 8, 4, s.u32)",
+      "m.setList(at + 8, 4, s.u32, v.x);",
+    ],
+    [
+      "u32[2][4]",
+      { kind: "list", length: 2, element: { kind: "list", length: 4, element: u32 } },
+      "readonly (readonly number[])[]",
+      "s.list(2, s.list(4, s.u32))",
+      "m.list(at + 8, 2, s.list(4, s.u32))",
+      "m.setList(at + 8, 2, s.list(4, s.u32), v.x);",
+    ],
+    [
+      "u32[2][3][4]",
+      {
+        kind: "list",
+        length: 2,
+        element: { kind: "list", length: 3, element: { kind: "list", length: 4, element: u32 } },
+      },
+      "readonly (readonly (readonly number[])[])[]",
+      "s.list(2, s.list(3, s.list(4, s.u32)))",
+      "m.list(at + 8, 2, s.list(3, s.list(4, s.u32)))",
+      "m.setList(at + 8, 2, s.list(3, s.list(4, s.u32)), v.x);",
+    ],
+    [
+      "a struct",
+      { kind: "struct", type: 7 },
+      "Event",
+      "Event",
+      "Event.read(m, at + 8)",
+      "Event.write(m, at + 8, v.x);",
+    ],
+    ["an enum", { kind: "enum", type: 8, scalar: "u32" }, "Color", "s.u32", "m.u32(at + 8)", "m.setU32(at + 8, v.x);"],
+    [
+      "an enum bitfield",
+      { kind: "bits", bit: 3, width: 2, base: { kind: "enum", type: 8, scalar: "u32" } },
+      "Color",
+      "s.bits(3, 2, s.u32)",
+      "s.bits(3, 2, s.u32).read(m, at + 8)",
+      "s.bits(3, 2, s.u32).write(m, at + 8, v.x);",
+    ],
+  ])("%s", (_, layout, type, codec, read, write) => {
+    expect(typeOf(layout, names)).toBe(type);
+    expect(codecOf(layout, names)).toBe(codec);
+    expect(readOf(layout, 8, names)).toBe(read);
+    expect(writeOf(layout, 8, "v.x", names)).toBe(write);
+  });
+
+  test("at offset 0 nothing is added", () => expect(readOf(u32, 0, names)).toBe("m.u32(at)"));
+});
+
+test.each([
+  [[{ offset: 3, size: 1 }], "byte 3"],
+  [[{ offset: 4, size: 4 }], "bytes 4-7"],
+  [
+    [
+      { offset: 1, size: 3 },
+      { offset: 21, size: 3 },
+    ],
+    "bytes 1-3 and 21-23",
+  ],
+  [
+    [
+      { offset: 1, size: 1 },
+      { offset: 4, size: 2 },
+      { offset: 9, size: 1 },
+    ],
+    "bytes 1, 4-5 and 9",
+  ],
+])("spellHoles %#", (holes, expected) => expect(spellHoles(holes)).toBe(expected));
+
+describe("mapDoc", () => {
+  const map = (more: Partial<MapModel>): MapModel => ({
+    name: "m",
+    type: "hash",
+    typeId: 1,
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 128,
+    flags: 0,
+    extra: "0",
+    numaNode: 0,
+    pinning: "none",
+    ...more,
+  });
+  const use = (spelled: string, layout: Layout = u32): Use => ({ spelled, layout, size: 4 });
+  test.each([
+    [map({}), use("u32"), use("u64"), "Hash, 128 entries: `u32` to `u64`."],
+    [map({ type: "array", maxEntries: 1 }), use("u32"), use("u64"), "Array, 1 entry: `u32` to `u64`."],
+    [map({ type: "ringbuf", maxEntries: 4096 }), undefined, undefined, "Ring buffer, 4096 bytes."],
+    [map({ type: "perf_event_array", maxEntries: 0 }), undefined, undefined, "Perf event array."],
+    [
+      map({}),
+      use("6 bytes", { kind: "bytes", length: 6, reason: "why */ not" }),
+      use("u64"),
+      "Hash, 128 entries: `6 bytes` (as bytes: why *\\/ not) to `u64`.",
+    ],
+    [map({}), use("struct `k`"), use("u64"), "Hash, 128 entries: `struct 'k'` to `u64`."],
+  ])("%#", (model, key, value, expected) => expect(mapDoc(model, key, value, [])).toBe(expected));
+
+  test("warns of padding in the key", () =>
+    expect(mapDoc(map({}), use("struct k"), use("u64"), [{ offset: 7, size: 1 }])).toBe(
+      "Hash, 128 entries: `struct k` to `u64`. The key has padding (byte 7): a BPF program must zero it, or lookups miss.",
+    ));
+});

@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import type { BtfMember, BtfType } from "../src/btf/types.ts";
+import { readDefinition } from "../src/object/mapdef.ts";
+
+/** Types 1 to 9 of every case; a case's own follow from 10 on. */
+const COMMON: readonly BtfType[] = [
+  { kind: "void" },
+  { kind: "int", name: "int", size: 4, encoding: "signed", bits: 32, bitOffset: 0 },
+  { kind: "int", name: "unsigned long long", size: 8, encoding: "unsigned", bits: 64, bitOffset: 0 },
+  { kind: "ptr", type: 1 },
+  { kind: "ptr", type: 2 },
+  // __uint(x, 1), __uint(x, 128), __uint(x, 13)
+  { kind: "array", type: 1, indexType: 1, length: 1 },
+  { kind: "ptr", type: 5 },
+  { kind: "array", type: 1, indexType: 1, length: 128 },
+  { kind: "ptr", type: 7 },
+  { kind: "typedef", name: "alias", type: 6 },
+];
+const member = (name: string, type: number): BtfMember => ({ name, type, bitOffset: 0, bitSize: 0 });
+const TYPE = member("type", 6);
+
+function read(members: readonly BtfMember[], extra: readonly BtfType[] = []): { map: unknown; warnings: string[] } {
+  const warnings: string[] = [];
+  return { map: readDefinition([...COMMON, ...extra], "m", members, (what) => warnings.push(what)), warnings };
+}
+
+describe("readDefinition takes", () => {
+  test.each<[string, BtfMember[], BtfType[], object]>([
+    [
+      "__type",
+      [TYPE, member("key", 3), member("value", 4), member("max_entries", 8)],
+      [],
+      { keySize: 4, valueSize: 8, keyType: 1, valueType: 2, maxEntries: 128 },
+    ],
+    ["sizes alone", [TYPE, member("key_size", 8), member("value_size", 6)], [], { keySize: 128, valueSize: 1 }],
+    [
+      "a type and a size that agree",
+      [TYPE, member("key", 3), member("key_size", 11)],
+      [
+        { kind: "array", type: 1, indexType: 1, length: 4 },
+        { kind: "ptr", type: 10 },
+      ],
+      { keySize: 4, keyType: 1 },
+    ],
+    ["__uint behind a typedef", [member("type", 9)], [], { type: "hash", typeId: 1 }],
+    ["an unknown map type", [member("type", 8)], [], { type: "type_128", typeId: 128 }],
+    [
+      "__ulong",
+      [TYPE, member("map_extra", 10)],
+      [{ kind: "enum64", name: "", size: 8, signed: false, values: [{ name: "v", value: "18446744073709551615" }] }],
+      { extra: "18446744073709551615" },
+    ],
+    ["pinning by name", [TYPE, member("pinning", 6)], [], { pinning: "by_name" }],
+    ["flags and a NUMA node", [TYPE, member("map_flags", 8), member("numa_node", 6)], [], { flags: 128, numaNode: 1 }],
+    [
+      "an inner map",
+      [TYPE, member("values", 12)],
+      [
+        { kind: "struct", name: "inner", size: 16, members: [TYPE, member("max_entries", 8)] },
+        { kind: "ptr", type: 10 },
+        { kind: "array", type: 11, indexType: 1, length: 0 },
+      ],
+      { valueSize: 4, inner: { name: "inner", type: "hash", maxEntries: 128 } },
+    ],
+    [
+      "programs as values",
+      [TYPE, member("values", 12)],
+      [
+        { kind: "func_proto", returnType: 1, params: [] },
+        { kind: "ptr", type: 10 },
+        { kind: "array", type: 11, indexType: 1, length: 0 },
+      ],
+      { valueSize: 4 },
+    ],
+  ])("%s", (_, members, extra, expected) => {
+    const { map, warnings } = read(members, extra);
+    expect(map).toMatchObject(expected);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe("readDefinition refuses", () => {
+  test.each<[string, BtfMember[], BtfType[], string]>([
+    ["no type", [member("key", 3)], [], "no map type (write __uint(type, BPF_MAP_TYPE_...))"],
+    ["a type that is no pointer", [member("type", 1)], [], 'type is not written with __uint, got "int"'],
+    [
+      "a type that points to no array",
+      [member("type", 3)],
+      [],
+      'type is not written with __uint, got a pointer to "int"',
+    ],
+    [
+      "a key that is no pointer",
+      [TYPE, member("key", 1)],
+      [],
+      'key type is not a pointer, got "int" (write __type(key, ...))',
+    ],
+    ["a key without a size", [TYPE, member("key", 10)], [{ kind: "ptr", type: 0 }], 'key type "void" has no size'],
+    [
+      "two key sizes",
+      [TYPE, member("key", 3), member("key_size", 6)],
+      [],
+      "key is declared twice, with 4 and with 1 bytes",
+    ],
+    ["values that are no array", [TYPE, member("values", 3)], [], 'values is not written with __array, got "int *"'],
+    ["values with a length", [TYPE, member("values", 7)], [], 'values is not written with __array, got "int[128]"'],
+    [
+      "values of no pointers",
+      [TYPE, member("values", 10)],
+      [{ kind: "array", type: 1, indexType: 1, length: 0 }],
+      'values is not an array of pointers, got "int"',
+    ],
+    [
+      "values of neither maps nor programs",
+      [TYPE, member("values", 10)],
+      [{ kind: "array", type: 3, indexType: 1, length: 0 }],
+      'values is neither maps nor programs, got "int *"',
+    ],
+    [
+      "an inner map that is pinned",
+      [TYPE, member("values", 12)],
+      [
+        { kind: "struct", name: "inner", size: 16, members: [TYPE, member("pinning", 6)] },
+        { kind: "ptr", type: 10 },
+        { kind: "array", type: 11, indexType: 1, length: 0 },
+      ],
+      "the inner map is pinned (only the outer map can be)",
+    ],
+    [
+      "a map of maps of maps",
+      [TYPE, member("values", 12)],
+      [
+        { kind: "struct", name: "inner", size: 16, members: [TYPE, member("values", 12)] },
+        { kind: "ptr", type: 10 },
+        { kind: "array", type: 11, indexType: 1, length: 0 },
+      ],
+      "the inner map is a map of maps itself (the kernel allows one level)",
+    ],
+  ])("%s", (_, members, extra, message) => {
+    expect(() => read(members, extra)).toThrow(expect.objectContaining({ code: "ERR_MAP_DEF", message }));
+  });
+});
+
+test.each<[BtfMember, string]>([
+  [member("pinning", 8), "libbpf refuses pinning value 128 (use LIBBPF_PIN_NONE or LIBBPF_PIN_BY_NAME)"],
+  [member("color", 6), 'libbpf refuses the unknown field "color" (remove it)'],
+])("readDefinition warns of $name", (extra, warning) => {
+  expect(read([TYPE, extra]).warnings).toEqual([warning]);
+});

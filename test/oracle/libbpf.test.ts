@@ -1,0 +1,161 @@
+// libbpf's view of every object once it is open: of the object as compiled against our model, and of the carried object
+// against the one that was compiled.
+
+import { afterAll, describe, expect, test } from "vitest";
+import { sectionData, parseElf } from "../../src/elf/read.ts";
+import { carry } from "../../src/elf/write.ts";
+import { inspectObject } from "../../src/inspect.ts";
+import { ATTACH_TYPES, PROG_TYPES } from "../../src/object/kernel.ts";
+import type { MapModel, ObjectModel, ProgramModel } from "../../src/object/model.ts";
+import { findSec, SEC_DEFS } from "../../src/object/sec.ts";
+import { corpus, type Specimen, specimenOf } from "../support/corpus.ts";
+import { libraries, type Library, LibbpfView, type MapView, type OpenView, type ProgramView } from "../support/libbpf.ts";
+import { outputOf } from "../support/programs.ts";
+
+const view = new LibbpfView();
+afterAll(() => view.remove());
+
+/** What libbpf does not open, and what it says. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "big_endian.bpf.o": "open: errno 4003", // LIBBPF_ERRNO__ENDIAN
+  "nobtf.bpf.o": "open: errno 2",
+};
+
+/** Sections without a visible variable: libbpf makes a map of them, a skeleton has nothing to show. */
+const WITHOUT_VARIABLES: Readonly<Record<string, readonly string[]>> = {
+  "maps.bpf.o": [".rodata.cst16"],
+  "types.bpf.o": [".rodata.cst32"],
+  "xdp-dispatcher.o": ["view.rodata"],
+};
+
+const BPF_F_MMAPABLE = 0x400;
+
+function opened(path: string, library: Library): OpenView {
+  const open = view.open(path, library);
+  if (typeof open === "string") throw new Error(`${library.title}: ${open}`);
+  return open;
+}
+
+function mapView({ name, inner, ...map }: MapModel, outer = ""): MapView {
+  const full = outer === "" ? name : `${outer}.inner`;
+  return {
+    name: full,
+    type: map.typeId,
+    keySize: map.keySize,
+    valueSize: map.valueSize,
+    maxEntries: map.maxEntries,
+    flags: map.flags,
+    extra: map.extra,
+    numaNode: map.numaNode,
+    internal: false,
+    keyType: map.keyType ?? 0,
+    valueType: map.valueType ?? 0,
+    pin: map.pinning === "by_name" ? `/sys/fs/bpf/${name}` : "",
+    initial: "",
+    ...(inner && { inner: mapView(inner, name) }),
+  };
+}
+
+function programView({ name, section, sec, autoload, size }: ProgramModel): ProgramView {
+  return {
+    name,
+    section,
+    type: PROG_TYPES.indexOf(sec?.type ?? "unspec"),
+    attachType: sec === undefined || sec.attachType === "" ? 0 : ATTACH_TYPES.indexOf(sec.attachType),
+    autoload,
+    flags: 0,
+    instructions: size / 8,
+  };
+}
+
+/** Name, size and bytes of the maps that libbpf makes of sections. */
+function sectionViews({ bytes }: Specimen, model: ObjectModel): object[] {
+  const elf = parseElf(bytes);
+  return model.sections.map(({ name, size, kind }) => {
+    const data = sectionData(bytes, elf.sections.find((section) => section.name === name)!);
+    const custom = name.indexOf(".", 1) > 0;
+    return {
+      name: custom ? name : `view${name}`,
+      valueSize: size,
+      initial: Buffer.from(kind === "bss" ? new Uint8Array(size) : data).toString("hex"),
+      mmapable: true,
+    };
+  });
+}
+
+describe.each(libraries)("$title", (library) => {
+  const openable = corpus.filter(({ file }) => REFUSED[file] === undefined);
+
+  test.each(openable)("$file: maps", ({ path, bytes }) => {
+    const maps = opened(path, library).maps.filter(({ internal }) => !internal);
+    expect(inspectObject(bytes).maps.map((map) => mapView(map))).toEqual(maps);
+  });
+
+  test.each(openable)("$file: programs", ({ path, bytes }) => {
+    expect(inspectObject(bytes).programs.map(programView)).toEqual(opened(path, library).programs);
+  });
+
+  test.each(openable)("$file: sections, their sizes and their bytes", (specimen) => {
+    const hidden = WITHOUT_VARIABLES[specimen.file] ?? [];
+    const internal = opened(specimen.path, library).maps.filter((map) => map.internal);
+    const shown = internal
+      .filter(({ name }) => !hidden.includes(name))
+      .map(({ name, valueSize, initial, flags }) => ({
+        name,
+        valueSize,
+        initial,
+        mmapable: (flags & BPF_F_MMAPABLE) !== 0,
+      }));
+    expect(sectionViews(specimen, inspectObject(specimen.bytes))).toEqual(shown);
+    expect(internal.map(({ name }) => name)).toEqual(expect.arrayContaining([...hidden]));
+  });
+
+  test.each(openable)("$file: the carried object looks the same", ({ path, bytes }) => {
+    expect(opened(view.fileOf(carry(bytes)), library)).toEqual(opened(path, library));
+  });
+
+  test.each(Object.entries(REFUSED))("%s is refused, carried or not", (file, why) => {
+    const { path, bytes } = specimenOf(file);
+    expect(view.open(path, library)).toBe(why);
+    expect(view.open(view.fileOf(carry(bytes)), library)).toBe(why);
+  });
+});
+
+describe("carry", () => {
+  test.each(corpus)("$file: leaves no debug section, and nothing to carry again", ({ bytes }) => {
+    const carried = carry(bytes);
+    const sections = outputOf("llvm-readelf-19", ["-S", "--wide", view.fileOf(carried)]);
+    expect(sections).toContain(".symtab");
+    expect(sections).not.toContain(".debug_");
+    expect(carry(carried)).toEqual(carried);
+    expect(carried.length).toBeLessThanOrEqual(bytes.length);
+  });
+
+  test.each(corpus.filter(({ file }) => file !== "nobtf.bpf.o"))("$file: the model stays the same", ({ bytes }) => {
+    expect(inspectObject(carry(bytes))).toEqual(inspectObject(bytes));
+  });
+});
+
+describe("SEC()", () => {
+  /** Sections as people write them: the bare prefix, and with something behind it. */
+  const sections = SEC_DEFS.flatMap(({ prefix }) => {
+    const bare = prefix.replace(/\+$/, "");
+    return [bare, `${bare}/x`, `${bare}/x/y`, `${bare}x`];
+  });
+
+  test.each(libraries)("$title knows the same sections", (library) => {
+    const theirs = view.sections(sections, library);
+    const ours = sections.map((section) => {
+      const def = findSec(section);
+      const since = Number(def?.since.split(".")[1] ?? 0);
+      if (def === undefined || 1000 + since > library.version) return null;
+      return {
+        type: PROG_TYPES.indexOf(def.type),
+        attachType: def.attachType === "" ? 0 : ATTACH_TYPES.indexOf(def.attachType),
+      };
+    });
+    const pair = (list: readonly unknown[]): string[] => sections.map((s, i) => `${s}: ${JSON.stringify(list[i])}`);
+    expect(pair(ours)).toEqual(pair(theirs));
+    expect(theirs.filter((known) => known !== null).length).toBeGreaterThan(100);
+  });
+});

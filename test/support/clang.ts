@@ -1,0 +1,32 @@
+// clang as an oracle of C layout: claims in C in, those that do not hold out.
+
+import { clangArguments, findClang } from "../../scripts/build-fixtures.mjs";
+import { start } from "./programs.ts";
+
+/**
+ * The claims, constant expressions of C, that are false below `source`, with whatever else clang finds wrong. Each claim is
+ * denied too, so that a check that checks nothing is found as well.
+ */
+export function falseClaims(
+  source: string,
+  claims: readonly string[],
+  { folder = "/tmp", bigEndian = false }: { readonly folder?: string; readonly bigEndian?: boolean } = {},
+): string[] {
+  const lines = claims.map((claim, i) => `_Static_assert(${claim}, "yes${i}");\n_Static_assert(!(${claim}), "no${i}");\n`);
+  const target = clangArguments().map((argument: string) => (argument === "bpf" && bigEndian ? "bpfeb" : argument));
+  const { stderr } = start(
+    findClang()!.path,
+    [...target, "-w", "-fsyntax-only", "-ferror-limit=0", "-fno-caret-diagnostics", "-x", "c", "-"],
+    { cwd: folder, input: `${source}\n${lines.join("")}` },
+  );
+  const wrong: string[] = [];
+  const denied = new Set<number>();
+  for (const line of stderr.split("\n")) {
+    if (!/: (fatal )?error: /.test(line)) continue;
+    const [, kind, index] = /static assertion failed.*: (yes|no)(\d+)$/.exec(line) ?? [];
+    if (kind === "no") denied.add(Number(index));
+    else wrong.push(kind === "yes" ? claims[Number(index)]! : line);
+  }
+  const unchecked = claims.filter((claim, i) => !denied.has(i) && !wrong.includes(claim));
+  return [...wrong, ...unchecked.map((claim) => `not checked: ${claim}`)];
+}

@@ -1,0 +1,48 @@
+// Objects to hold against other people's programs: every fixture, and every object of Debian's packages xdp-tools and libxdp1.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fixtures } from "./fixtures.ts";
+import { repository } from "./workspace.ts";
+
+export interface Specimen {
+  /** File name: "globals.bpf.o". */
+  readonly file: string;
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Where scripts/setup.mjs keeps what it downloads and builds. */
+const cache = process.env["EBPF_SKEL_CACHE"] || join(repository, ".cache");
+
+/** A file or folder of the cache; `want` is what scripts/setup.mjs calls it. */
+export function cached(path: string, want: string): string {
+  const full = join(cache, path);
+  if (existsSync(full)) return full;
+  throw new Error(`${full} is missing, and these tests need it: run node scripts/setup.mjs ${want}`);
+}
+
+function specimen(path: string): Specimen {
+  return { file: basename(path), path, bytes: new Uint8Array(readFileSync(path)) };
+}
+
+function packaged(): string[] {
+  const folder = process.env["EBPF_SKEL_ORACLES"] ?? cached("oracles", "oracles");
+  const files = readdirSync(folder).filter((file) => file.endsWith(".o"));
+  if (files.length < 10)
+    throw new Error(`${folder} has ${files.length} objects: remove it and run node scripts/setup.mjs oracles`);
+  return files.sort().map((file) => join(folder, file));
+}
+
+if (fixtures.length < 10)
+  throw new Error(`fixtures/ has ${fixtures.length} objects: run node scripts/build-fixtures.mjs`);
+
+/** The objects, fixtures first. */
+export const corpus: readonly Specimen[] = [...fixtures.map(({ object }) => object), ...packaged()].map(specimen);
+
+/** The specimen of that file name. */
+export function specimenOf(file: string): Specimen {
+  const found = corpus.find((one) => one.file === file);
+  if (found === undefined) throw new Error(`no object ${file} among ${corpus.map((one) => one.file).join(", ")}`);
+  return found;
+}

@@ -1,0 +1,78 @@
+// The packed tarballs in an empty project, as npm installs them for a user.
+
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fixturesFolder } from "../support/fixtures.ts";
+import { makeWorkspace, repository, run, type Workspace } from "../support/workspace.ts";
+
+let project: Workspace;
+
+beforeAll(() => {
+  project = makeWorkspace({ "package.json": '{ "name": "user", "version": "1.0.0", "type": "module" }' }, false);
+  for (const cwd of [repository, join(repository, "runtime")]) {
+    const packed = run("npm", ["pack", "--ignore-scripts", "--pack-destination", project.folder], { cwd });
+    expect(packed).toMatchObject({ status: 0 });
+  }
+  const tarballs = readdirSync(project.folder).filter((file) => file.endsWith(".tgz"));
+  expect(tarballs).toHaveLength(2);
+  const installed = run("npm", ["install", "--prefer-offline", ...tarballs.map((file) => `./${file}`)], {
+    cwd: project.folder,
+  });
+  expect(installed, installed.stderr).toMatchObject({ status: 0 });
+  copyFileSync(join(fixturesFolder, "execve_counter.bpf.o"), join(project.folder, "execve_counter.bpf.o"));
+});
+afterAll(() => project.remove());
+
+test("npx ebpf-skel gen writes the same module as in the repository", () => {
+  const gen = run("npx", ["--no-install", "ebpf-skel", "gen", "execve_counter.bpf.o"], { cwd: project.folder });
+  expect(gen).toEqual({ status: 0, stdout: "execve_counter.skel.ts written\n", stderr: "" });
+  expect(readFileSync(join(project.folder, "execve_counter.skel.ts"), "utf8")).toBe(
+    readFileSync(join(fixturesFolder, "execve_counter.skel.ts"), "utf8"),
+  );
+});
+
+test("the library generates and inspects", () => {
+  const script = project.write(
+    "library.mjs",
+    `import { generate, inspectObject, SkelError } from "ebpf-skel";
+     import { readFileSync } from "node:fs";
+     const bytes = readFileSync("execve_counter.bpf.o");
+     const text = await generate(bytes, { name: "execve_counter.bpf.o" });
+     const error = await generate(new Uint8Array(3), { name: "x.o" }).catch((e) => e);
+     console.log(JSON.stringify([text === readFileSync("execve_counter.skel.ts", "utf8"), inspectObject(bytes).maps[0].name, error instanceof SkelError, error.code]));`,
+  );
+  const { stdout, stderr } = run(process.execPath, [script], { cwd: project.folder });
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toEqual([true, "execve_counter", true, "ERR_ELF_FORMAT"]);
+});
+
+describe.each(["ebpf-skel", "@ebpf-skel/runtime", "@ebpf-skel/runtime/gen1"])("%s", (name) => {
+  test("can be required, and loads no koffi by that", () => {
+    const script = project.write(
+      "require.cjs",
+      `const exports = require(${JSON.stringify(name)});
+       console.log(JSON.stringify([Object.keys(exports).length > 3, Object.keys(require.cache).some((file) => file.includes("koffi"))]));`,
+    );
+    expect(run(process.execPath, ["--no-warnings", script], { cwd: project.folder })).toEqual({
+      status: 0,
+      stdout: "[true,false]\n",
+      stderr: "",
+    });
+  });
+});
+
+test("the tarballs carry what they need and nothing else", () => {
+  const list = (name: string): string[] =>
+    readdirSync(join(project.folder, "node_modules", name), { recursive: true, encoding: "utf8" }).filter(
+      (file) => !file.includes("node_modules") && /\.\w+$/.test(file),
+    );
+  for (const name of ["ebpf-skel", "@ebpf-skel/runtime"]) {
+    const files = list(name);
+    expect(files).toContain("package.json");
+    expect(files).toContain("README.md");
+    expect(files).toContain("LICENSE");
+    expect(files.filter((file) => /(^|\/)(test|fixtures|bench)\/|\.tsbuildinfo$|\.bpf\.[co]$/.test(file))).toEqual([]);
+  }
+  expect(list("ebpf-skel")).toContain("templates/skeleton.ts");
+});

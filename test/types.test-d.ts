@@ -1,0 +1,153 @@
+// What the types of a skeleton allow and refuse. Nothing here runs: tsc is the test, `@ts-expect-error` the assertion.
+
+import type { Codec, Link, Loaded, Open } from "@ebpf-skel/runtime";
+import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
+import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
+import { Programs } from "../fixtures/programs.skel.ts";
+import { type ConnStats, Types } from "../fixtures/types.skel.ts";
+
+declare const counter: Loaded<ExecveCounter>;
+declare const open: Open<Globals>;
+declare const live: Loaded<Globals>;
+declare const programs: Loaded<Programs>;
+declare const types: Loaded<Types>;
+
+/** Whether two types are the same, not merely assignable. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+// Phases have their types.
+{
+  ExecveCounter.open() satisfies Open<ExecveCounter>;
+  ExecveCounter.open().load() satisfies Loaded<ExecveCounter>;
+  ExecveCounter.load() satisfies Loaded<ExecveCounter>;
+  ExecveCounter.open().loadAsync() satisfies Promise<Loaded<ExecveCounter>>;
+  // @ts-expect-error an open object is not loaded
+  ExecveCounter.open() satisfies Loaded<ExecveCounter>;
+  // @ts-expect-error attach needs load
+  ExecveCounter.open().attach();
+  // @ts-expect-error load happens once
+  counter.load();
+}
+
+// A map takes its key and value types and no others.
+{
+  counter.maps.execve_counter.set("execve_counter", 0n);
+  const value = counter.maps.execve_counter.get("execve_counter");
+  true satisfies Same<typeof value, bigint | undefined>;
+  // @ts-expect-error the key is a string
+  counter.maps.execve_counter.get(1);
+  // @ts-expect-error the value is a bigint, as every u64
+  counter.maps.execve_counter.set("execve_counter", 0);
+  // @ts-expect-error the value is missing
+  counter.maps.execve_counter.set("execve_counter");
+  // @ts-expect-error there is no such map
+  counter.maps.execve_count;
+  // @ts-expect-error an array has no delete
+  types.maps.slots.delete(0);
+}
+
+// A struct is written whole, with its own fields.
+{
+  declare const stats: ConnStats;
+  types.maps.conns.set({ dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0 }, stats);
+  // @ts-expect-error dport is missing
+  types.maps.conns.has({ dev: 0, saddr: 1, daddr: 2, sport: 3, proto: 6, flags: 0 });
+  // @ts-expect-error port is no field
+  types.maps.conns.has({ dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0, port: 1 });
+  // @ts-expect-error packets is a bigint
+  types.maps.conns.set(
+    { dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0 },
+    { ...stats, packets: 1 },
+  );
+}
+
+// Values do not exist before load.
+{
+  // @ts-expect-error nothing to get from yet
+  ExecveCounter.open().maps.execve_counter.get("execve_counter");
+  ExecveCounter.open().maps.execve_counter.maxEntries = 1024;
+  // @ts-expect-error the size is fixed after load
+  counter.maps.execve_counter.maxEntries = 1024;
+}
+
+// Constants are written before load and read ever after.
+{
+  open.rodata.target_tgid = 42;
+  open.rodata.limits = { bytes: 1n, packets: 2, strict: true };
+  const target = live.rodata.target_tgid;
+  true satisfies Same<typeof target, number>;
+  // @ts-expect-error readonly after load
+  live.rodata.target_tgid = 42;
+  // @ts-expect-error readonly in every section of constants
+  live.rodata_cfg.cfg_rate = 1;
+  live.data_foo.foo = 1;
+  // @ts-expect-error there is no such variable
+  live.data.stp;
+  // @ts-expect-error a u64 is a bigint
+  live.data.step = 1;
+}
+
+// A global is a value: assigned whole, read as a copy that nobody mistakes for the variable.
+{
+  live.data.pair = { x: 1, y: 2 } satisfies Pair;
+  live.data.pair = { ...live.data.pair, x: 3 };
+  // @ts-expect-error a write into the copy
+  live.data.pair.x = 1;
+  // @ts-expect-error a write into an element of the copy
+  live.data.track[0].x = 1;
+  // @ts-expect-error a write into the copy
+  live.bss.counters[0] = 1n;
+  // @ts-expect-error a write into the copy's bytes
+  live.rodata.mac[0] = 1;
+  live.rodata.mac satisfies Uint8Array;
+  // @ts-expect-error the same before load
+  open.data.pair.x = 1;
+  live.bss.$at("counters").get(3) satisfies bigint;
+  live.bss.$at("counters").set(3, 1n);
+  live.data.$at("track").set(0, { x: 1, y: 2 });
+  // @ts-expect-error the element is a bigint
+  live.bss.$at("counters").set(3, 1);
+  // @ts-expect-error only arrays have elements
+  live.bss.$at("u64_seen");
+  // @ts-expect-error constants have no set
+  live.rodata.$at("ports").set(0, 1);
+}
+
+// Programs know how they attach.
+{
+  programs.links.on_getpid satisfies Link | undefined;
+  programs.progs.on_getpid.attach() satisfies Link;
+  programs.progs.on_getpid.attach({ cookie: 1n });
+  programs.progs.pass_all.attach({ ifindex: 1 });
+  programs.attach({ targets: { pass_all: { ifindex: 1 }, on_function: { path: "/bin/true", func: "main" } } });
+  programs.attach({ only: ["on_getpid"], optional: ["on_getppid"] });
+  // @ts-expect-error a tracepoint has no interface
+  programs.progs.on_getpid.attach({ ifindex: 1 });
+  // @ts-expect-error XDP has no path
+  programs.attach({ targets: { pass_all: { path: "/bin/true" } } });
+  // @ts-expect-error XDP needs an interface
+  programs.progs.pass_all.attach();
+  // @ts-expect-error there is no such program
+  programs.attach({ only: ["on_getpi"] });
+  // @ts-expect-error there is no such program
+  programs.progs.on_getpi;
+  // @ts-expect-error there is no link of that name
+  programs.links.on_getpi;
+}
+
+// Codecs read what they write; enums are open to unknown values.
+{
+  Observation satisfies Codec<Observation>;
+  const seen = Observation.decode(new Uint8Array(Observation.size));
+  seen.comm satisfies string;
+  seen.mode = Mode.MODE_TRACE;
+  seen.mode = 99;
+  // @ts-expect-error not a number at all
+  seen.mode = "MODE_TRACE";
+  Observation.bytes(new Uint8Array(40)).comm satisfies Uint8Array;
+  // @ts-expect-error comm is missing
+  Observation.encode({ at: 0n, tgid: 0, mode: 0, pair: { x: 0, y: 0 } });
+  const limits: Limits = { bytes: 0n, packets: 0, strict: false };
+  // @ts-expect-error not these fields
+  Observation.encode(limits);
+}
