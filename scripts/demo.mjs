@@ -63,7 +63,7 @@ function whatIsMissing(problems) {
   if (wanted.length > 0 && !has("CAP_SYS_ADMIN"))
     missing.push(`the rights: ${wanted.join(" and ")} (sudo npm run demo)`);
   if (missing.length === 0 && !existsSync(tracepoint))
-    missing.push(`a kernel with CONFIG_FTRACE_SYSCALLS: no ${tracepoint}`);
+    missing.push(`tracepoints of system calls (CONFIG_FTRACE_SYSCALLS, tracefs open to this user): no ${tracepoint}`);
   return missing;
 }
 

@@ -617,7 +617,7 @@ describe("graph", () => {
     0: "ERR_TYPE type 0 (void): has no size",
     12: "ERR_TYPE type 12 (func_proto): has no size",
     13: "ERR_TYPE type 13 (func f): has no size",
-    15: "ERR_TYPE type 15 (typedef hidden_t): ends in type 14 (fwd hidden), which has no size",
+    15: "ERR_TYPE type 15 (typedef hidden_t): has no size",
     18: "ERR_TYPE type 18 (decl_tag on f): has no size",
     99: "ERR_TYPE type 99: no such type, got only 22 types",
   };

@@ -199,6 +199,18 @@ describe("readLayouts", () => {
       },
     ],
     [
+      "a member without a size makes it bytes (Rust's char is void)",
+      [struct("s", 8, [member("n", 2, 0), member("c", 0, 4)]), u32],
+      8,
+      {
+        value: { kind: "bytes", length: 8, reason: "member c is of type void, which has no size" },
+        warnings: [
+          { where: "map m key", what: "shown as bytes, its definition has key_size and no __type(key, ...)" },
+          { where: "map m value", what: "shown as bytes, member c is of type void, which has no size" },
+        ],
+      },
+    ],
+    [
       "a struct that contains such a one keeps its other members",
       [
         struct("outer", 12, [member("n", 3, 0), member("inner", 2, 4)]),

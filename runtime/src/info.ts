@@ -8,13 +8,11 @@ import { addressOf } from "./native.ts";
 const words = 5;
 
 function firstWords(library: Library, fd: number): { errno: number; info: Uint32Array } {
-  const info = new Uint32Array(words);
-  const size = new Uint32Array([info.byteLength]);
-  const result = library.fn("bpf_obj_get_info_by_fd")(
-    fd,
-    addressOf(info.buffer as ArrayBuffer),
-    addressOf(size.buffer as ArrayBuffer),
-  );
+  // The size that the kernel reads and writes back stands behind the fields.
+  const info = new Uint32Array(words + 1);
+  info[words] = words * 4;
+  const at = addressOf(info.buffer as ArrayBuffer);
+  const result = library.fn("bpf_obj_get_info_by_fd")(fd, at, at + words * 4);
   return { errno: -result, info };
 }
 

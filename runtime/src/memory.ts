@@ -4,7 +4,7 @@
 import type { Codec } from "./codec/codec.ts";
 import { getBits, putBits } from "./memory/bits.ts";
 import { Numbers } from "./memory/numbers.ts";
-import { isBytes, refuse, refuseBigint, refuseInt64, refuseNumber } from "./memory/refuse.ts";
+import { isBytes, refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./memory/refuse.ts";
 import { longestCached, text16, textOf, textOfWords } from "./memory/strings.ts";
 import { decodeText, encodeText } from "./memory/text.ts";
 
@@ -135,7 +135,7 @@ export class Memory extends Numbers {
   setBits(at: number, bit: number, width: number, value: number): void {
     withinBits(this, at, bit, width);
     if (width > 32) {
-      if (!Number.isSafeInteger(value)) refuseInt64(unsigned(width), value);
+      if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** width) refuseInt64(unsigned(width), value);
       return this.setBits64(at, bit, width, BigInt(value));
     }
     if (typeof value !== "number" || value >>> 0 !== value || (width < 32 && value >>> width !== 0)) {
@@ -146,7 +146,8 @@ export class Memory extends Numbers {
   setSbits(at: number, bit: number, width: number, value: number): void {
     withinBits(this, at, bit, width);
     if (width > 32) {
-      if (!Number.isSafeInteger(value)) refuseInt64(signed(width), value);
+      const limit = 2 ** (width - 1);
+      if (!Number.isSafeInteger(value) || value < -limit || value >= limit) refuseInt64(signed(width), value);
       return this.setSbits64(at, bit, width, BigInt(value));
     }
     const spare = 32 - width;
@@ -204,6 +205,6 @@ function signed(width: number): string {
 }
 
 function exact(what: string, value: bigint): number {
-  if (!Number.isSafeInteger(Number(value))) refuseInt64(what, value);
+  if (!Number.isSafeInteger(Number(value))) refuseInexact(what, value);
   return Number(value);
 }

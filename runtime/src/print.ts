@@ -23,6 +23,7 @@ let logger: Logger | undefined;
 let print: number | undefined;
 let lines: Line[] = [];
 let asyncCalls = 0;
+let kept: readonly object[] | undefined;
 
 /**
  * Passes on what libbpf prints, debug lines included; `undefined` turns that off again. It hears the calls that the main
@@ -38,23 +39,28 @@ export function canListen(): boolean {
   return isMainThread() && asyncCalls === 0;
 }
 
-/** Runs a call into libbpf; gives its result and the warnings and notes that libbpf printed meanwhile. */
-export function withLog<T>(library: Library, call: () => T): { result: T; log: string } {
+/**
+ * Runs a call into libbpf; gives its result and the warnings and notes that libbpf printed meanwhile. What libbpf uses by
+ * address is passed as `keep`: hearing a line runs JavaScript, which may collect garbage in the middle of the call.
+ */
+export function withLog<T>(library: Library, call: () => T, ...keep: readonly object[]): { result: T; log: string } {
   if (!canListen()) return { result: call(), log: "" };
   const setPrint = library.fn("libbpf_set_print");
   let heard: Line[];
   let result: T;
+  kept = keep;
   setPrint((print ??= registerPrint(hear)));
   try {
     result = call();
   } finally {
     setPrint(0);
+    kept = undefined;
     heard = lines;
     lines = [];
     tell(heard);
   }
-  const kept = heard.filter((line) => line.level < debug);
-  return { result, log: kept.map((line) => line.text).join("\n") };
+  const log = heard.filter((line) => line.level < debug);
+  return { result, log: log.map((line) => line.text).join("\n") };
 }
 
 /** Runs a call into libbpf on another thread, while libbpf is silent. */

@@ -36,8 +36,11 @@ export function skipModifiersAndTypedefs(types: readonly BtfType[], id: TypeId):
   }
 }
 
-/** Bytes of a type (libbpf `btf__resolve_size`). Throws `ERR_TYPE` for one without a size: void, a function, a forward. */
-export function sizeOf(types: readonly BtfType[], id: TypeId): number {
+/**
+ * Bytes of a type (libbpf `btf__resolve_size`), or undefined for one without a size: void, a function, a forward
+ * declaration, an array of those.
+ */
+export function trySizeOf(types: readonly BtfType[], id: TypeId): number | undefined {
   let count = 1;
   let at = id;
   for (;;) {
@@ -71,11 +74,16 @@ export function sizeOf(types: readonly BtfType[], id: TypeId): number {
       case "func":
       case "func_proto":
       case "decl_tag":
-        throw new SkelError("ERR_TYPE", `${at === id ? "" : `ends in ${label(at, type)}, which `}has no size`, [
-          label(id, typeAt(types, id)),
-        ]);
+        return undefined;
     }
   }
+}
+
+/** The same for a type that must have a size: throws `ERR_TYPE` for one that has none. */
+export function sizeOf(types: readonly BtfType[], id: TypeId): number {
+  const size = trySizeOf(types, id);
+  if (size === undefined) throw new SkelError("ERR_TYPE", "has no size", [label(id, typeAt(types, id))]);
+  return size;
 }
 
 /** One `btf_decl_tag` attribute. */

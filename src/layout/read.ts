@@ -1,7 +1,7 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { sizeOf } from "../btf/graph.ts";
+import { trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import type { MapModel, ObjectModel, SectionModel } from "../object/model.ts";
@@ -47,12 +47,13 @@ class Collector {
     return refusal;
   };
 
-  use(type: TypeId, context: string): Use {
-    return {
-      layout: lowerType(this.types, type, context, this.refer),
-      spelled: spellType(this.types, type),
-      size: sizeOf(this.types, type),
-    };
+  /** `size` is what the place holds where its type does not say (Rust's `char` is `void` in BTF). */
+  use(type: TypeId, context: string, size: number): Use {
+    const layout: Layout =
+      trySizeOf(this.types, type) !== undefined
+        ? lowerType(this.types, type, context, this.refer)
+        : { kind: "bytes", length: size, reason: "its type has no size" };
+    return { layout, spelled: spellType(this.types, type), size };
   }
 
   /** Lays out all that is queued, and what that refers to; true when something new was refused. */
@@ -92,7 +93,7 @@ const KERNEL_VALUES: ReadonlySet<string> = new Set([
 
 function layoutMap(collector: Collector, map: MapModel): MapLayout {
   const use = (type: TypeId | undefined, size: number, what: string): Use | undefined => {
-    if (type !== undefined) return collector.use(type, `${map.name}_${what}`);
+    if (type !== undefined) return collector.use(type, `${map.name}_${what}`, size);
     if (size === 0 || KERNEL_VALUES.has(map.type)) return undefined;
     const reason = `its definition has ${what}_size and no __type(${what}, ...)`;
     return { layout: { kind: "bytes", length: size, reason }, spelled: `${size} bytes`, size };
@@ -108,7 +109,7 @@ function layoutSection(collector: Collector, section: SectionModel): SectionLayo
     variables: section.variables.map((variable) => {
       const declared = collector.types[variable.type]!;
       const type = declared.kind === "var" ? declared.type : variable.type;
-      return { name: variable.name, offset: variable.offset, ...collector.use(type, variable.name) };
+      return { name: variable.name, offset: variable.offset, ...collector.use(type, variable.name, variable.size) };
     }),
   };
 }

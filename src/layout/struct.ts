@@ -1,6 +1,6 @@
 // One BTF struct in, its StructLayout out: anonymous members flattened into the parent, as in C.
 
-import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
+import { skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
 import type { FieldLayout, Hole, StructLayout, TypeName } from "./layout.ts";
@@ -93,10 +93,12 @@ function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number):
       continue;
     }
     const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
+    const size = trySizeOf(types, member.type);
+    if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
     addField(walk, {
       name,
       offset,
-      size: sizeOf(types, member.type),
+      size,
       layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
       spelled,
     });

@@ -1,7 +1,7 @@
 // ELF and BTF in, global data sections out, as libbpf makes internal maps of them. Offsets come from ELF symbols, sizes
 // from section headers: clang leaves both 0 in BTF (libbpf.c `btf_fixup_datasec`, bpftool gen.c `get_map_ident`).
 
-import { sizeOf } from "../btf/graph.ts";
+import { trySizeOf } from "../btf/graph.ts";
 import type { BtfDatasec } from "../btf/types.ts";
 import { SHT_NOBITS, SHT_PROGBITS } from "../elf/abi.ts";
 import type { ElfSection } from "../elf/elf.ts";
@@ -38,7 +38,7 @@ function readVariable(
       throw new SkelError("ERR_MAP_DEF", `BTF describes it but section ${shown(section.name)} has no such symbol`);
     // Hidden variables belong to the object's own files (libbpf >= 1.1 hides them from skeletons too).
     if (symbol.visibility === "hidden" || symbol.visibility === "internal") return undefined;
-    const size = sizeOf(types, variable.type);
+    const size = trySizeOf(types, variable.type) ?? symbol.size;
     if (symbol.value + size > section.size)
       throw new SkelError(
         "ERR_MAP_DEF",
@@ -96,7 +96,7 @@ export function readStructOps({ elf, types, datasecs }: Source): StructOpsModel[
         {
           name: variable.name,
           type: variable.type,
-          size: sizeOf(types, variable.type),
+          size: trySizeOf(types, variable.type) ?? 0,
           link: name.endsWith(".link"),
         },
       ];

@@ -1,6 +1,6 @@
 // One libbpf call per kind of program: options in, a link out. What the options leave out is taken from the section.
 
-import { ValueError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError, ValueError } from "../errors.ts";
 import { bpfError } from "../failure.ts";
 import type { Link } from "../link.ts";
 import { makeLink } from "../link.ts";
@@ -25,28 +25,34 @@ import type {
 import { exampleOptions, specOf } from "./targets.ts";
 
 type Attached = Link & LiveLink;
+type Opts = ReturnType<typeof hostMemory>;
 
-/** Runs a libbpf attach function, which gives NULL and errno when it fails; `target` is what messages call the target. */
-function attempt(core: ProgramCore, syscall: string, target: string, call: () => number): Attached {
+/**
+ * Runs a libbpf attach function, which gives NULL and errno when it fails. `target` is what messages call the target,
+ * `opts` what the call uses by address.
+ */
+function attempt(core: ProgramCore, syscall: string, target: string, call: () => number, opts?: Opts): Attached {
   const { library, name: object } = core.owner;
-  const { result, log } = withLog(library, () => {
+  const run = (): { pointer: number; errno: number } => {
     const pointer = call();
     return { pointer, errno: pointer === 0 ? lastErrno() : 0 };
-  });
+  };
+  const { result, log } = withLog(library, run, ...(opts === undefined ? [] : [opts]));
   const { pointer, errno } = result;
   if (pointer !== 0) return makeLink(core, pointer);
   const hint = attachHint(core.kind, target, errno);
   throw bpfError(library, { errno, syscall, verb: "attach", object, program: core.name, hint, log });
 }
 
-/** A zeroed `*_opts` of `size` bytes: its first field is its size. */
-function options(size: number): ReturnType<typeof hostMemory> {
-  const opts = hostMemory(new Uint8Array(size));
+/** A zeroed `*_opts` of `size` bytes, whose first field is its size, and room for a string behind it. */
+function options(size: number, text?: Uint8Array): Opts {
+  const opts = hostMemory(new Uint8Array(size + (text?.length ?? 0)));
   opts.setU64(0, BigInt(size));
+  if (text !== undefined) opts.u8s.set(text, size);
   return opts;
 }
 
-function at(opts: ReturnType<typeof hostMemory>): number {
+function at(opts: Opts): number {
   return addressOf(opts.u8s);
 }
 
@@ -111,8 +117,12 @@ export function attachTracepoint(core: ProgramCore, given: TracepointOptions): A
   opts.setU64(8, cookieOf(core, given));
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_tracepoint_opts");
-  return attempt(core, "bpf_program__attach_tracepoint_opts", `${category}/${name}`, () =>
-    attach(core.pointer, category, name, at(opts)),
+  return attempt(
+    core,
+    "bpf_program__attach_tracepoint_opts",
+    `${category}/${name}`,
+    () => attach(core.pointer, category, name, at(opts)),
+    opts,
   );
 }
 
@@ -128,7 +138,7 @@ export function attachRawTracepoint(core: ProgramCore, given: RawTracepointOptio
   const opts = options(16);
   opts.setU64(8, cookie);
   const attach = library.fn("bpf_program__attach_raw_tracepoint_opts");
-  return attempt(core, "bpf_program__attach_raw_tracepoint_opts", name, () => attach(core.pointer, name, at(opts)));
+  return attempt(core, "bpf_program__attach_raw_tracepoint_opts", name, () => attach(core.pointer, name, at(opts)), opts);
 }
 
 export function attachKprobe(core: ProgramCore, given: KprobeOptions): Attached {
@@ -141,7 +151,7 @@ export function attachKprobe(core: ProgramCore, given: KprobeOptions): Attached 
   opts.setBool(24, given.retprobe ?? core.section.startsWith("kretprobe"));
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_kprobe_opts");
-  return attempt(core, "bpf_program__attach_kprobe_opts", func, () => attach(core.pointer, func, at(opts)));
+  return attempt(core, "bpf_program__attach_kprobe_opts", func, () => attach(core.pointer, func, at(opts)), opts);
 }
 
 export function attachKsyscall(core: ProgramCore, given: KsyscallOptions): Attached {
@@ -151,7 +161,7 @@ export function attachKsyscall(core: ProgramCore, given: KsyscallOptions): Attac
   opts.setBool(16, given.retprobe ?? core.section.startsWith("kretsyscall"));
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_ksyscall");
-  return attempt(core, "bpf_program__attach_ksyscall", name, () => attach(core.pointer, name, at(opts)));
+  return attempt(core, "bpf_program__attach_ksyscall", name, () => attach(core.pointer, name, at(opts)), opts);
 }
 
 export function attachUprobe(core: ProgramCore, given: UprobeOptions): Attached {
@@ -159,17 +169,20 @@ export function attachUprobe(core: ProgramCore, given: UprobeOptions): Attached 
   const func = given.func === undefined ? undefined : textOf(core, "func", given.func);
   const offset = numberOf(core, "offset", given.offset ?? 0, 0, Number.MAX_SAFE_INTEGER);
   const pid = given.pid === undefined ? -1 : numberOf(core, "pid", given.pid, 1);
-  const name = func === undefined ? undefined : cString(func);
-  const opts = options(40);
+  const size = 40;
+  const opts = options(size, func === undefined ? undefined : cString(func));
   opts.setU64(16, cookieOf(core, given));
   opts.setBool(24, given.retprobe ?? core.section.startsWith("uretprobe"));
-  opts.setU64(32, BigInt(name === undefined ? 0 : addressOf(name)));
+  if (func !== undefined) opts.setU64(32, BigInt(at(opts) + size));
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_uprobe_opts");
   const target = func === undefined ? path : `${path}:${func}`;
-  return attempt(core, "bpf_program__attach_uprobe_opts", target, () =>
-    // `name` is alive until here: its address is in the options.
-    attach(core.pointer, pid, path, name === undefined || name.length > 0 ? offset : 0, at(opts)),
+  return attempt(
+    core,
+    "bpf_program__attach_uprobe_opts",
+    target,
+    () => attach(core.pointer, pid, path, offset, at(opts)),
+    opts,
   );
 }
 
@@ -182,8 +195,12 @@ export function attachUsdt(core: ProgramCore, given: UsdtOptions): Attached {
   opts.setU64(8, cookieOf(core, given));
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_usdt");
-  return attempt(core, "bpf_program__attach_usdt", `${path}:${provider}:${name}`, () =>
-    attach(core.pointer, pid, path, provider, name, at(opts)),
+  return attempt(
+    core,
+    "bpf_program__attach_usdt",
+    `${path}:${provider}:${name}`,
+    () => attach(core.pointer, pid, path, provider, name, at(opts)),
+    opts,
   );
 }
 
@@ -194,7 +211,8 @@ export function attachTrace(core: ProgramCore, given: CookieOptions): Attached {
   opts.setU64(8, cookie);
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_trace_opts");
-  return attempt(core, "bpf_program__attach_trace_opts", specOf(core.section), () => attach(core.pointer, at(opts)));
+  const target = specOf(core.section);
+  return attempt(core, "bpf_program__attach_trace_opts", target, () => attach(core.pointer, at(opts)), opts);
 }
 
 export function attachXdp(core: ProgramCore, given: XdpOptions): Attached {
@@ -233,8 +251,12 @@ export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Att
   const fd = fcntl(numberOf(core, "fd", given.fd, 0), F_DUPFD_CLOEXEC, 3);
   if (fd < 0) fail(core, "fd", "an open descriptor", given.fd);
   try {
-    return attempt(core, "bpf_program__attach_perf_event_opts", `descriptor ${given.fd}`, () =>
-      attach(core.pointer, fd, at(opts)),
+    return attempt(
+      core,
+      "bpf_program__attach_perf_event_opts",
+      `descriptor ${given.fd}`,
+      () => attach(core.pointer, fd, at(opts)),
+      opts,
     );
   } catch (e) {
     close(fd);

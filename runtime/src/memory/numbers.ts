@@ -1,7 +1,7 @@
 // Bytes to numbers and back, at byte offsets of one region of memory, at any alignment, in the memory's byte order.
 // A number that does not fit is a ValueError without a path, an offset outside the region a RangeError.
 
-import { refuse, refuseBigint, refuseInt64, refuseNumber } from "./refuse.ts";
+import { refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./refuse.ts";
 
 /** The byte order of this machine. */
 export const hostIsLittleEndian: boolean =
@@ -140,14 +140,14 @@ export abstract class Numbers {
   u64n(at: number): number {
     split(this, at);
     const value = halves[high]! * 0x1_0000_0000 + halves[low]!;
-    if (!Number.isSafeInteger(value)) refuseInt64("u64", this.u64(at));
+    if (!Number.isSafeInteger(value)) refuseInexact("u64", this.u64(at));
     return value;
   }
   /** An `s64` as a number; a ValueError outside 2^53 - 1 either way. */
   s64n(at: number): number {
     split(this, at);
     const value = (halves[high]! | 0) * 0x1_0000_0000 + halves[low]!;
-    if (!Number.isSafeInteger(value)) refuseInt64("s64", this.s64(at));
+    if (!Number.isSafeInteger(value)) refuseInexact("s64", this.s64(at));
     return value;
   }
 

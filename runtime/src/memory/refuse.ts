@@ -57,10 +57,13 @@ export function refuseBigint(what: string, value: unknown, signed: boolean): nev
   refuse(`${what} as a bigint`, value, fits ? `write ${BigInt(value)}n` : undefined);
 }
 
-/** Throws for a 64-bit integer that `--int64 number` cannot carry. */
+/** Throws for a number that is no 64-bit integer of the C type `what`, with `--int64 number`. */
 export function refuseInt64(what: string, value: unknown): never {
-  if (typeof value === "number" ? Number.isInteger(value) : typeof value === "bigint") {
-    refuse(`${what} that a number holds exactly`, value, "generate with --int64 bigint");
-  }
-  refuse(what, value);
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) refuseInexact(what, value);
+  refuseNumber(what, value);
+}
+
+/** Throws for a 64-bit integer that `--int64 number` cannot carry. */
+export function refuseInexact(what: string, value: unknown): never {
+  refuse(`${what} that a number holds exactly`, value, "generate with --int64 bigint");
 }

@@ -1,0 +1,169 @@
+// The kernel's view of every object after libbpf loaded it, by `bpftool -j map list` and `prog list`: of the object as
+// compiled against our model, and of the carried object against the one that was compiled.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { carry } from "../../src/elf/write.ts";
+import { inspectObject } from "../../src/inspect.ts";
+import type { MapModel, ObjectModel } from "../../src/object/model.ts";
+import { corpus, specimenOf } from "../support/corpus.ts";
+import { libraries, type Library, LibbpfView } from "../support/libbpf.ts";
+import { outputOf } from "../support/programs.ts";
+
+let view: LibbpfView;
+beforeAll(() => (view = new LibbpfView()));
+afterAll(() => view.remove());
+
+/** What does not load, whatever the kernel, and what libbpf says. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "big_endian.bpf.o": "open: errno 4003", // LIBBPF_ERRNO__ENDIAN
+  "nobtf.bpf.o": "open: errno 2",
+  "verifier_fail.bpf.o": "load: errno 13",
+  "xdpdump_bpf.o": "load: errno 3", // its programs attach to another program, which its user names
+};
+
+/** Maps that libbpf makes of sections without a visible variable. */
+const WITHOUT_VARIABLES: ReadonlySet<string> = new Set([".rodata.cst16", ".rodata.cst32"]);
+const STATIC_ONLY: ReadonlySet<string> = new Set(["xdp-dispatcher.o"]);
+
+/** The kernel's own flag on these maps: programs only read them. */
+const BPF_F_RDONLY_PROG = 0x80;
+const READ_ONLY: ReadonlySet<string> = new Set(["devmap", "devmap_hash"]);
+
+interface KernelMap {
+  readonly id: number;
+  readonly type: string;
+  readonly name: string;
+  readonly flags: number;
+  readonly bytes_key: number;
+  readonly bytes_value: number;
+  readonly max_entries: number;
+  readonly frozen: number;
+}
+
+interface KernelProgram {
+  readonly id: number;
+  readonly type: string;
+  readonly name: string;
+  /** A hash of its instructions. */
+  readonly tag: string;
+}
+
+interface KernelView {
+  readonly maps: readonly Omit<KernelMap, "id">[];
+  readonly programs: readonly Omit<KernelProgram, "id">[];
+  /** Programs that libbpf was not to load. */
+  readonly unloaded: readonly string[];
+  readonly pins: readonly string[];
+  /** What of its bpffs others see. */
+  readonly leaked: readonly string[];
+}
+
+function listed<T extends { readonly id: number }>(kind: "map" | "prog", keys: readonly (keyof T)[]): Map<number, T> {
+  const rows = JSON.parse(outputOf("bpftool", ["-j", kind, "list"])) as T[];
+  return new Map(rows.map((row) => [row.id, Object.fromEntries(keys.map((key) => [key, row[key]])) as T]));
+}
+
+function loaded(path: string, library: Library): Promise<KernelView | string> {
+  return view.load(path, library, ({ maps, programs, pins }, bpffs) => {
+    const mapRows = listed<KernelMap>("map", [
+      "type",
+      "name",
+      "flags",
+      "bytes_key",
+      "bytes_value",
+      "max_entries",
+      "frozen",
+    ]);
+    const programRows = listed<KernelProgram>("prog", ["type", "name", "tag"]);
+    return {
+      maps: maps.map(({ id }) => mapRows.get(id)!),
+      programs: programs.filter(({ id }) => id !== 0).map(({ id }) => programRows.get(id)!),
+      unloaded: programs.filter(({ id }) => id === 0).map(({ name }) => name),
+      // The kernel's own iterators.
+      pins: pins.filter((pin) => !/^(maps|progs)\.debug$/.test(pin)),
+      leaked: readdirSync(bpffs),
+    };
+  });
+}
+
+/** "0-3,5": how many. */
+function possibleCpus(): number {
+  const ranges = readFileSync("/sys/devices/system/cpu/possible", "utf8").trim().split(",");
+  return ranges.reduce((sum, range) => {
+    const [first, last] = range.split("-").map(Number);
+    return sum + (last ?? first!) - first! + 1;
+  }, 0);
+}
+
+/** The kernel's 15 characters; a program's own name is told in full where BTF has it. */
+const cut = (name: string): string => name.slice(0, 15);
+
+function expectedMap({ name, type, keySize, valueSize, maxEntries, flags }: MapModel): object {
+  return {
+    type,
+    name: cut(name),
+    flags: flags | (READ_ONLY.has(type) ? BPF_F_RDONLY_PROG : 0),
+    bytes_key: keySize,
+    bytes_value: valueSize,
+    // libbpf makes such a map as large as there are CPUs.
+    max_entries: type === "perf_event_array" && maxEntries === 0 ? possibleCpus() : maxEntries,
+    frozen: 0,
+  };
+}
+
+function expectedSections({ sections }: ObjectModel): object[] {
+  return sections.map(({ name, kind, size }) => ({
+    type: "array",
+    name: cut(name.indexOf(".", 1) > 0 ? name : `view${name}`),
+    flags: expect.any(Number),
+    bytes_key: 4,
+    bytes_value: size,
+    max_entries: 1,
+    frozen: kind === "rodata" ? 1 : 0,
+  }));
+}
+
+const isRoot = process.getuid?.() === 0;
+
+describe.skipIf(!isRoot).each(libraries)("$title (needs root)", (library) => {
+  const loadable = corpus.filter(({ file }) => REFUSED[file] === undefined);
+
+  test.each(loadable)("$file: maps, programs and pins in the kernel", async ({ file, path, bytes }) => {
+    const kernel = await loaded(path, library);
+    if (typeof kernel === "string") throw new Error(kernel);
+    const model = inspectObject(bytes);
+    const own = kernel.maps.filter(
+      ({ name }) => !WITHOUT_VARIABLES.has(name) && !(STATIC_ONLY.has(file) && name === "view.rodata"),
+    );
+    expect(own).toEqual([...model.maps.map(expectedMap), ...expectedSections(model)]);
+    const wanted = model.programs.filter(({ autoload }) => autoload);
+    expect(kernel.programs.map(({ type, name }) => ({ type, name: cut(name) }))).toEqual(
+      wanted.map(({ name, sec }) => ({ type: sec?.type, name: cut(name) })),
+    );
+    expect(kernel.unloaded).toEqual(model.programs.filter(({ autoload }) => !autoload).map(({ name }) => name));
+    expect(kernel.pins).toEqual(model.maps.filter(({ pinning }) => pinning === "by_name").map(({ name }) => name));
+    expect(kernel.leaked).toEqual([]);
+  });
+
+  test.each(loadable)("$file: the carried object loads the same", async ({ path, bytes }) => {
+    const carried = await loaded(view.fileOf(carry(bytes)), library);
+    expect(carried).toEqual(await loaded(path, library));
+    expect(carried).toHaveProperty("programs");
+  });
+
+  test.each(Object.entries(REFUSED))("%s does not load, carried or not", async (file, why) => {
+    const { path, bytes } = specimenOf(file);
+    expect(await loaded(path, library)).toBe(why);
+    expect(await loaded(view.fileOf(carry(bytes)), library)).toBe(why);
+  });
+});
+
+test.skipIf(!isRoot)("pins by name do not reach the system's bpffs (needs root)", async () => {
+  const before = existsSync("/sys/fs/bpf/shared_counts");
+  const seen = await view.load(specimenOf("pinned.bpf.o").path, libraries[0]!, ({ pins }) => ({
+    pins,
+    system: existsSync("/sys/fs/bpf/shared_counts"),
+  }));
+  expect(seen).toEqual({ pins: expect.arrayContaining(["shared_counts"]), system: before });
+});
