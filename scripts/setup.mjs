@@ -4,7 +4,7 @@
 //   node scripts/setup.mjs [demo | test | WANT...]      the wants are the keys of `wants` below
 //
 // Debian packages are installed only by root; anybody else is told the command. What is downloaded or built is kept in .cache
-// (or $EBPF_SKEL_CACHE), each thing made beside its place and renamed, so a set-up that dies half-way leaves nothing behind.
+// (or $EBPF_SKEL_CACHE), each thing made beside its place and renamed, so a set-up that dies half-way leaves nothing half-made there.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, statfsSync, writeFileSync } from "node:fs";

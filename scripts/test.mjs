@@ -17,10 +17,10 @@ import { paths, setup } from "./setup.mjs";
  * `env` and `node` are what the run has otherwise than the plain one; `full` runs only with --full.
  */
 const suites = [
-  { name: "types", project: "types", want: [] },
-  { name: "unit", project: "unit", want: ["node-24"] },
+  { name: "unit", project: "unit", want: ["tools"] },
   { name: "oracle", project: "oracle", want: ["tools", "oracles", "libbpf", "mounts"], kernel: true },
   { name: "fuzz", project: "fuzz", want: [] },
+  { name: "toolchain", project: "toolchain", want: ["node-24"] },
   { name: "live", project: "live", want: ["tools", "libbpf", "mounts", "node-24"], kernel: true },
   {
     name: "live-libbpf-1.5",

@@ -4,13 +4,15 @@ import type { Codec, Link, Loaded, Open } from "@ebpf-skel/runtime";
 import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
-import { type ConnStats, Types } from "../fixtures/types.skel.ts";
+import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
 declare const counter: Loaded<ExecveCounter>;
 declare const open: Open<Globals>;
 declare const live: Loaded<Globals>;
 declare const programs: Loaded<Programs>;
 declare const types: Loaded<Types>;
+declare const key: ConnKey;
+declare const stats: ConnStats;
 
 /** Whether two types are the same, not merely assignable. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -48,17 +50,14 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
 
 // A struct is written whole, with its own fields.
 {
-  declare const stats: ConnStats;
   types.maps.conns.set({ dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0 }, stats);
+  types.maps.conns.set(key, { ...stats, packets: 1n });
   // @ts-expect-error dport is missing
   types.maps.conns.has({ dev: 0, saddr: 1, daddr: 2, sport: 3, proto: 6, flags: 0 });
   // @ts-expect-error port is no field
-  types.maps.conns.has({ dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0, port: 1 });
+  types.maps.conns.has({ ...key, port: 1 });
   // @ts-expect-error packets is a bigint
-  types.maps.conns.set(
-    { dev: 0, saddr: 1, daddr: 2, sport: 3, dport: 4, proto: 6, flags: 0 },
-    { ...stats, packets: 1 },
-  );
+  types.maps.conns.set(key, { ...stats, packets: 1 });
 }
 
 // Values do not exist before load.

@@ -107,8 +107,8 @@ export class StaleError extends RuntimeError {
 
 function isNamed(e: unknown, names: readonly string[], code: string | undefined): boolean {
   if (typeof e !== "object" || e === null || !(brand in e)) return false;
-  const { name, code: own } = e as { name: string; code: string };
-  return names.includes(name) && (code === undefined || own === code);
+  const { name, code: own } = e as { name?: unknown; code?: unknown };
+  return names.some((n) => n === name) && (code === undefined || own === code);
 }
 
 /** Whether `e` is a {@link BpfError} (a {@link VerifierError} is one), with errno name `code` when given. */

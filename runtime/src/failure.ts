@@ -13,6 +13,8 @@ export interface Failure {
   readonly syscall: string;
   /** How the message names the call where the function's name would tell a user little: "set". */
   readonly verb?: string | undefined;
+  /** What the message starts with; the map, program or object when left out. */
+  readonly where?: string | undefined;
   readonly object?: string | undefined;
   readonly map?: string | undefined;
   readonly program?: string | undefined;
@@ -26,9 +28,10 @@ export function bpfError(library: Library | undefined, failure: Failure): BpfErr
   const { errno, syscall, verb, object, map, program, log } = failure;
   const code = errnoName(errno);
   const hint = failure.hint ?? firstWarning(log) ?? errnoText(library, errno);
-  const where = map !== undefined ? `map ${map}: ` : program !== undefined ? `program ${program}: ` : `${object}: `;
-  const why = hint === undefined ? "" : ` (${hint})`;
-  const message = `${object === undefined && where.startsWith("undefined") ? "" : where}${verb ?? syscall}: ${code}${why}`;
+  const own = map !== undefined ? `map ${map}` : program !== undefined ? `program ${program}` : object;
+  const where = failure.where ?? own;
+  const what = `${verb ?? syscall}: ${code}${hint === undefined ? "" : ` (${hint})`}`;
+  const message = where === undefined ? what : `${where}: ${what}`;
   return new BpfError(message, { code, errno, syscall, object, map, program, hint, log });
 }
 

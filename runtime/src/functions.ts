@@ -1,8 +1,6 @@
 // The signatures of the libbpf functions that the runtime calls, after bpf/libbpf.h and bpf/bpf.h (1.0 to 1.5). A version
 // stands only where a function is younger than libbpf 1.0.
 
-import type { Signature } from "./native.ts";
-
 export const functions = {
   libbpf_major_version: ["u32", []],
   libbpf_minor_version: ["u32", []],
@@ -75,7 +73,7 @@ export const functions = {
   bpf_map_get_next_key: ["int", ["int", "ptr", "ptr"]],
   bpf_map_lookup_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
   bpf_obj_get_info_by_fd: ["int", ["int", "ptr", "ptr"]],
-} as const satisfies Record<string, Signature>;
+} as const;
 
 /** A libbpf function that the runtime knows. */
 export type FunctionName = keyof typeof functions;

@@ -3,7 +3,7 @@
 
 import type { Codec } from "./codec/codec.ts";
 import { getBits, putBits } from "./memory/bits.ts";
-import { Numbers } from "./memory/numbers.ts";
+import { Numbers, within } from "./memory/numbers.ts";
 import { isBytes, refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./memory/refuse.ts";
 import { longestCached, text16, textOf, textOfWords } from "./memory/strings.ts";
 import { decodeText, encodeText } from "./memory/text.ts";
@@ -167,12 +167,6 @@ export class Memory extends Numbers {
   setFlag(at: number, bit: number, width: number, value: boolean): void {
     if (typeof value !== "boolean") refuse("bool", value);
     this.setBits(at, bit, width, value ? 1 : 0);
-  }
-}
-
-function within(m: Memory, at: number, n: number): void {
-  if (!(at >= 0 && n >= 0 && at + n <= m.size)) {
-    throw new RangeError(`expected ${n} bytes at ${at} inside ${m.size} bytes of memory`);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { UnsupportedError } from "./errors.ts";
 import { Memory } from "./memory.ts";
+import { hostIsLittleEndian } from "./memory/numbers.ts";
 
 type Koffi = typeof import("koffi");
 
@@ -150,7 +151,7 @@ const libcFunctions = {
   free: ["void", ["ptr"]],
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
-} as const satisfies Record<string, Signature>;
+} as const;
 
 type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };
 
@@ -172,14 +173,9 @@ export function libc(): Libc {
   return (boundLibc = bound as Libc);
 }
 
-/** Whether this machine stores the most significant byte first. */
-export function hostIsBigEndian(): boolean {
-  return process.getBuiltinModule("node:os").endianness() === "BE";
-}
-
 /** `bytes` as memory that C shares: in this machine's byte order. */
 export function hostMemory(bytes: Uint8Array): Memory {
-  return Memory.over(bytes, { bigEndian: hostIsBigEndian() });
+  return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });
 }
 
 /** Whether this is the thread that koffi may call back into while C runs. */

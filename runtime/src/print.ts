@@ -23,7 +23,7 @@ let logger: Logger | undefined;
 let print: number | undefined;
 let lines: Line[] = [];
 let asyncCalls = 0;
-let kept: readonly object[] | undefined;
+const keeping: (readonly object[])[] = [];
 
 /**
  * Passes on what libbpf prints, debug lines included; `undefined` turns that off again. It hears the calls that the main
@@ -48,13 +48,13 @@ export function withLog<T>(library: Library, call: () => T, ...keep: readonly ob
   const setPrint = library.fn("libbpf_set_print");
   let heard: Line[];
   let result: T;
-  kept = keep;
+  keeping.push(keep);
   setPrint((print ??= registerPrint(hear)));
   try {
     result = call();
   } finally {
     setPrint(0);
-    kept = undefined;
+    keeping.pop();
     heard = lines;
     lines = [];
     tell(heard);

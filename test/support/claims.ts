@@ -28,8 +28,7 @@ function findTypes({ maps, sections, types }: Layouts): Map<TypeId, string> {
     if (key) visit(key.layout, `__typeof__(*${name}.key)`);
     if (value) visit(value.layout, `__typeof__(*${name}.value)`);
   }
-  for (const { variables } of sections)
-    for (const { name, layout } of variables) visit(layout, `__typeof__(${name})`);
+  for (const { variables } of sections) for (const { name, layout } of variables) visit(layout, `__typeof__(${name})`);
   return known;
 }
 
@@ -110,7 +109,10 @@ function claimsOfEnum(layout: EnumLayout, types: ReadonlyMap<TypeId, string>): s
 }
 
 /** Everything that `layouts` say of sizes, offsets, signs and types, by struct, enum, map and section. */
-export function claimsOf(layouts: Layouts, graph: readonly BtfType[]): { readonly what: string; readonly claims: string[] }[] {
+export function claimsOf(
+  layouts: Layouts,
+  graph: readonly BtfType[],
+): { readonly what: string; readonly claims: string[] }[] {
   const types = findTypes(layouts);
   const unreached = layouts.types.filter(({ type }) => !types.has(type));
   if (unreached.length > 0) throw new Error(`no way to ${unreached.map(({ spelled }) => spelled).join(", ")}`);

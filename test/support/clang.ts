@@ -14,7 +14,9 @@ export function falseClaims(
   claims: readonly string[],
   { folder = "/tmp", bigEndian = false }: { readonly folder?: string; readonly bigEndian?: boolean } = {},
 ): string[] {
-  const lines = claims.map((claim, i) => `_Static_assert(${claim}, "yes${i}");\n_Static_assert(!(${claim}), "no${i}");\n`);
+  const lines = claims.map(
+    (claim, i) => `_Static_assert(${claim}, "yes${i}");\n_Static_assert(!(${claim}), "no${i}");\n`,
+  );
   const flags = ["-target", bigEndian ? "bpfeb" : "bpf", HEADERS, "-w", "-ferror-limit=0", "-fno-caret-diagnostics"];
   const { stderr } = start("clang-19", [...flags, "-O2", "-fsyntax-only", "-x", "c", "-"], {
     cwd: folder,

@@ -46,3 +46,11 @@ export function specimenOf(file: string): Specimen {
   if (found === undefined) throw new Error(`no object ${file} among ${corpus.map((one) => one.file).join(", ")}`);
   return found;
 }
+
+/**
+ * Whether libbpf's internal map `name` of that object has no variable that a skeleton could show: the compiler's own constants,
+ * and sections of static variables. libbpf makes maps of them, and we leave them alone.
+ */
+export function isUnnamed(file: string, name: string): boolean {
+  return /^\.?rodata[._](cst|str)\d/.test(name) || (file === "xdp-dispatcher.o" && /^(view\.)?rodata$/.test(name));
+}

@@ -115,11 +115,7 @@ export class LibbpfView {
    * Loads the object at `path` and hands it to `look` while it stays loaded; or returns the last line of what libbpf says
    * instead. Its bpffs is on the folder that `look` gets, in a mount namespace of its own.
    */
-  async load<T>(
-    path: string,
-    library: Library,
-    look: (loaded: LoadedView, bpffs: string) => T,
-  ): Promise<T | string> {
+  async load<T>(path: string, library: Library, look: (loaded: LoadedView, bpffs: string) => T): Promise<T | string> {
     const bpffs = join(this.#folder, `${this.#files++}`);
     mkdirSync(bpffs);
     const child = spawn(this.#program, ["load", path, bpffs], { env: { ...process.env, ...library.env } });

@@ -26,10 +26,12 @@ export interface FastPart<T, Init = T> extends ByteOrder {
 type AnyTable = { readonly [name: string]: readonly [offset: number, codec: Codec<unknown, never>] };
 
 /** What a struct of the fields `F` reads as. */
-export type Fields<F> = { [K in keyof F]: F[K] extends readonly [number, Codec<infer T, infer _>] ? T : never };
+export type Fields<F> = {
+  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer T, infer _>] ? T : never;
+};
 /** What a struct of the fields `F` is written from. */
 export type FieldInits<F> = {
-  [K in keyof F]: F[K] extends readonly [number, Codec<infer _, infer Init>] ? Init : never;
+  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer _, infer Init>] ? Init : never;
 };
 
 /** A struct of `size` bytes as generated code has it: `fields` is asked for when it is first needed. */
@@ -45,7 +47,11 @@ export function struct<T, Init = T>(
  * const Event = struct(16, { pid: [0, u32], ts: [8, u64] });
  * Event.decode(bytes).ts; // a bigint
  */
-export function struct<F extends AnyTable>(size: number, fields: F, order?: ByteOrder): Codec<Fields<F>, FieldInits<F>>;
+export function struct<const F extends AnyTable>(
+  size: number,
+  fields: F,
+  order?: ByteOrder,
+): Codec<Fields<F>, FieldInits<F>>;
 export function struct(...args: unknown[]): Codec<unknown> {
   const [name, size, fields, fast] = typeof args[0] === "string" ? args : ["struct", ...args];
   return makeStruct(

@@ -251,8 +251,16 @@ function join(m: Numbers, at: number, value: number): void {
 }
 
 function put128(m: Numbers, at: number, value: bigint): void {
+  within(m, at, 16); // or half of it would be written
   const lower = BigInt.asUintN(64, value);
   const upper = BigInt.asUintN(64, value >> 64n);
   m.setU64(at, m.littleEndian ? lower : upper);
   m.setU64(at + 8, m.littleEndian ? upper : lower);
+}
+
+/** Throws a RangeError unless the `n` bytes at `at` are inside the region. */
+export function within(m: Numbers, at: number, n: number): void {
+  if (!(at >= 0 && n >= 0 && at + n <= m.size)) {
+    throw new RangeError(`expected ${n} bytes at ${at} inside ${m.size} bytes of memory`);
+  }
 }

@@ -2,7 +2,7 @@
 
 import { ValueError } from "../errors.ts";
 
-const longest = 40;
+const longest = 48;
 
 /** `value` on one line, shortened: `-1`, `5n`, `"bash"`, `an array`. */
 export function show(value: unknown): string {

@@ -17,6 +17,8 @@ export interface ProgramOwner {
 
 /** A link that is attached now. */
 export interface LiveLink {
+  detach(): void;
+  detachAsync(): Promise<void>;
   /** Lets go of it for `close`: a pinned link stays attached. */
   release(): void;
   releaseAsync(): Promise<void>;

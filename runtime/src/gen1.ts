@@ -1,0 +1,25 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// What generated modules import (ABI 1), and nothing else. Importing it loads neither koffi nor libbpf nor any module of
+// Node; names here are never removed.
+
+export { bytes, chars, list } from "./codec/arrays.ts";
+export { bits } from "./codec/bits.ts";
+export type { Codec, FieldBytes } from "./codec/codec.ts";
+export { key } from "./codec/key.ts";
+export { bool, f32, f64, s128, s16, s32, s64, s64n, s8, u128, u16, u32, u64, u64n, u8 } from "./codec/scalars.ts";
+export { struct } from "./codec/struct.ts";
+export type { Memory } from "./memory.ts";
+
+export type { ProgramKind, ProgramSpec } from "./abi.ts";
+export type { AttachOptions } from "./attach/options.ts";
+export type { Link } from "./link.ts";
+export { array, type ArrayMap } from "./maps/array.ts";
+export type { BpfMap, MapSpec } from "./maps/core.ts";
+export { hash, lruHash, type HashMap } from "./maps/hash.ts";
+export { map } from "./maps/plain.ts";
+export type { Program } from "./program.ts";
+export { section } from "./sections.ts";
+export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
+export { skeleton } from "./skeleton.ts";
+export { base64, file } from "./skeleton/carried.ts";
+export type { Loaded, Open, OpenOptions, Skeleton, SkeletonShape, SkeletonTable } from "./skeleton/types.ts";

@@ -1,0 +1,63 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The public API of @ebpf-skel/runtime: errors and their guards, codecs, types of handles, libbpf's log.
+
+export * from "./errors.ts";
+
+export { bytes, chars, list } from "./codec/arrays.ts";
+export { bits } from "./codec/bits.ts";
+export type { Codec, FieldBytes } from "./codec/codec.ts";
+export { key } from "./codec/key.ts";
+export { nameOf, ntohl, ntohll, ntohs, toJson, type Json } from "./codec/present.ts";
+export { bool, f32, f64, s128, s16, s32, s64, s64n, s8, u128, u16, u32, u64, u64n, u8 } from "./codec/scalars.ts";
+export { struct, type FastPart, type FieldInits, type Fields, type FieldTable } from "./codec/struct.ts";
+export { Memory, type ByteOrder } from "./memory.ts";
+
+export type { ProgramKind, ProgramSpec } from "./abi.ts";
+export type {
+  AttachArguments,
+  AttachOptions,
+  CgroupOptions,
+  CookieOptions,
+  KprobeOptions,
+  KsyscallOptions,
+  NetnsOptions,
+  NoOptions,
+  PerfEventOptions,
+  RawTracepointOptions,
+  TracepointOptions,
+  UprobeOptions,
+  UsdtOptions,
+  XdpOptions,
+} from "./attach/options.ts";
+export type { Link } from "./link.ts";
+export type { ArrayMap, ArraySetOptions } from "./maps/array.ts";
+export type { BpfMap, MapSpec } from "./maps/core.ts";
+export type { SetOptions } from "./maps/flags.ts";
+export type { HashMap } from "./maps/hash.ts";
+export type { ObjectOptions } from "./object/open.ts";
+export { setLogger, type Logger, type LogLevel } from "./print.ts";
+export type { Program } from "./program.ts";
+export type {
+  DeepReadonly,
+  Elements,
+  ReadonlyElements,
+  ReadonlySection,
+  Section,
+  SectionSpec,
+  Variables,
+} from "./sections/types.ts";
+export type {
+  AttachAllOptions,
+  AttachResult,
+  Loaded,
+  LoadedHandle,
+  Open,
+  OpenHandle,
+  OpenMap,
+  OpenOptions,
+  OpenProgram,
+  ProgramNames,
+  Skeleton,
+  SkeletonShape,
+  SkeletonTable,
+} from "./skeleton/types.ts";

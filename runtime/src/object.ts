@@ -1,0 +1,253 @@
+// One libbpf object through its phases: open, loaded, closed. It owns the object, its links and the mappings of its
+// sections, and ends them in the order that libbpf and the kernel need.
+
+import { StateError } from "./errors.ts";
+import { bpfError } from "./failure.ts";
+import type { Library } from "./library.ts";
+import type { LoadedMap } from "./maps/core.ts";
+import { addressOf } from "./native.ts";
+import { loadHint } from "./object/hints.ts";
+import { type ObjectOptions, openObject } from "./object/open.ts";
+import { canListen, withLog, withoutLog } from "./print.ts";
+import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
+import type { LiveBytes } from "./sections/bytes.ts";
+import { findRefusal, verifierError } from "./verifier.ts";
+
+type Phase = "open" | "loading" | "loaded" | "closed";
+
+/** How many links are detached at once: koffi queues calls, and libuv's threads are few. */
+const detachedAtOnce = 64;
+
+// A verifier log in a buffer of ours does not grow (libbpf.c, `bpf_object_load_prog`); memory that is not written to
+// costs nothing.
+const logBudget = 1 << 26;
+const smallestLog = 1 << 18;
+const largestLog = 1 << 22;
+
+interface LogBuffer {
+  readonly program: string;
+  readonly bytes: Uint8Array;
+}
+
+export class BpfObject implements ProgramOwner {
+  readonly library: Library;
+  /** The skeleton's name. */
+  readonly name: string;
+  readonly maps: LoadedMap[] = [];
+  readonly sections: LiveBytes[] = [];
+  programs: readonly ProgramCore[] = [];
+  // `struct bpf_object *`
+  readonly #pointer: number;
+  #phase: Phase = "open";
+  #closeAfterLoad = false;
+  #closing: Promise<void> | undefined;
+  readonly #work = new Set<Promise<unknown>>();
+
+  constructor(library: Library, bytes: Uint8Array, name: string, options: ObjectOptions) {
+    this.library = library;
+    this.name = name;
+    this.#pointer = openObject(library, bytes, name, options);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** @throws StateError unless open and not loaded */
+  useOpen(): void {
+    if (this.#phase === "open") return;
+    if (this.#phase === "closed") throw new StateError(`${this.name}: closed`);
+    const what = this.#phase === "loading" ? "is being loaded" : "loaded already";
+    throw new StateError(`${this.name}: ${what} (use what load returned; constants and sizes are fixed now)`);
+  }
+
+  /** @throws StateError unless loaded */
+  useLoaded(): void {
+    if (this.#phase !== "loaded") throw new StateError(`${this.name}: ${this.#phase === "closed" ? "closed" : "not loaded"}`);
+  }
+
+  /** `struct bpf_map *` of the map, or 0. */
+  findMap(name: string): number {
+    return this.library.fn("bpf_object__find_map_by_name")(this.#pointer, name);
+  }
+
+  /** `struct bpf_program *` of the program, or 0. */
+  findProgram(name: string): number {
+    return this.library.fn("bpf_object__find_program_by_name")(this.#pointer, name);
+  }
+
+  /**
+   * Creates the maps and loads the programs. A libbpf object has one try: after a failure it is closed.
+   * @throws VerifierError when the verifier refuses a program
+   * @throws BpfError
+   */
+  load(): void {
+    this.useOpen();
+    // Where libbpf's own lines cannot be heard, the verifier's come through buffers.
+    const buffers = canListen() ? [] : this.#setLogBuffers();
+    const { result, log } = withLog(this.library, () => this.library.fn("bpf_object__load")(this.#pointer), buffers);
+    this.#loaded(result, log, buffers);
+  }
+
+  /** The same on another thread. Closing meanwhile takes effect when the load has ended. */
+  async loadAsync(): Promise<void> {
+    this.useOpen();
+    const buffers = this.#setLogBuffers();
+    this.#phase = "loading";
+    let result: number;
+    try {
+      result = await withoutLog(this.library.fn("bpf_object__load"), this.#pointer);
+    } catch (e) {
+      this.#phase = "open";
+      this.close();
+      throw e;
+    }
+    this.#phase = "open";
+    if (this.#closeAfterLoad) {
+      this.close();
+      throw new StateError(`${this.name}: closed while it was being loaded`);
+    }
+    this.#loaded(result, "", buffers);
+  }
+
+  /** Whether any program has a live link. */
+  isAttached(): boolean {
+    return this.programs.some(({ links }) => links.length > 0);
+  }
+
+  /** Detaches every live link, pinned ones too; throws the first failure when all are done. */
+  detach(): void {
+    this.useLoaded();
+    const failures: unknown[] = [];
+    for (const link of this.#takeLinks()) {
+      try {
+        link.detach();
+      } catch (e) {
+        failures.push(e);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** The same, waiting for the kernel on other threads. */
+  async detachAsync(): Promise<void> {
+    this.useLoaded();
+    const failures: unknown[] = [];
+    await forEachAtOnce(this.#takeLinks(), (link) => link.detachAsync(), failures);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  keepFor(work: Promise<unknown>): void {
+    this.#work.add(work);
+    const done = (): void => {
+      this.#work.delete(work);
+    };
+    work.then(done, done);
+  }
+
+  /** Detaches what is not pinned, then frees everything. Does nothing the second time. */
+  close(): void {
+    if (this.#phase === "loading") this.#closeAfterLoad = true;
+    if (this.#phase === "loading" || this.#phase === "closed") return;
+    this.#phase = "closed";
+    const failures: unknown[] = [];
+    for (const link of this.#takeLinks()) {
+      try {
+        link.release();
+      } catch (e) {
+        failures.push(e);
+      }
+    }
+    this.#free();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** The same, waiting for the kernel on other threads. */
+  closeAsync(): Promise<void> {
+    if (this.#phase === "open" || this.#phase === "loaded") {
+      this.#phase = "closed";
+      this.#closing = this.#closeLinks();
+    } else this.close();
+    return this.#closing ?? Promise.resolve();
+  }
+
+  async #closeLinks(): Promise<void> {
+    const failures: unknown[] = [];
+    try {
+      await forEachAtOnce(this.#takeLinks(), (link) => link.releaseAsync(), failures);
+    } finally {
+      this.#free();
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Newest first, as they may depend on each other. */
+  #takeLinks(): LiveLink[] {
+    return this.programs.flatMap(({ links }) => [...links]).reverse();
+  }
+
+  #free(): void {
+    for (const section of this.sections) section.close();
+    for (const map of this.maps) map.close();
+    const pointer = this.#pointer;
+    const close = this.library.fn("bpf_object__close");
+    // A detachAsync under way may still use the object's memory.
+    if (this.#work.size === 0) close(pointer);
+    else void Promise.allSettled(this.#work).then(() => close(pointer));
+  }
+
+  #loaded(result: number, log: string, buffers: readonly LogBuffer[]): void {
+    if (result >= 0) {
+      this.#phase = "loaded";
+      return;
+    }
+    const error = this.#loadError(-result, log, buffers);
+    this.close();
+    throw error;
+  }
+
+  #loadError(errno: number, log: string, buffers: readonly LogBuffer[]): Error {
+    const syscall = "bpf_object__load";
+    const refusal = findRefusal(log) ?? refusalIn(buffers);
+    if (refusal !== undefined) return verifierError(errno, this.name, refusal, syscall);
+    const hint = loadHint(
+      errno,
+      this.#loadable().map(({ kind }) => kind),
+    );
+    const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(log)?.[1];
+    const map = /map '([^']+)': failed to create/.exec(log)?.[1];
+    return bpfError(this.library, { errno, syscall, object: this.name, where: this.name, map, program, hint, log });
+  }
+
+  #loadable(): readonly ProgramCore[] {
+    const autoload = this.library.fn("bpf_program__autoload");
+    return this.programs.filter(({ pointer }) => autoload(pointer));
+  }
+
+  #setLogBuffers(): LogBuffer[] {
+    const setLogBuf = this.library.fn("bpf_program__set_log_buf");
+    const programs = this.#loadable();
+    const size = Math.min(Math.max(Math.floor(logBudget / Math.max(programs.length, 1)), smallestLog), largestLog);
+    return programs.map(({ name, pointer }) => {
+      const bytes = new Uint8Array(size);
+      setLogBuf(pointer, addressOf(bytes), size);
+      return { program: name, bytes };
+    });
+  }
+}
+
+/** The program whose buffer holds a log: libbpf stops at the first that the verifier refuses. */
+function refusalIn(buffers: readonly LogBuffer[]): { program: string; log: string } | undefined {
+  const logs = buffers.map(({ program, bytes }) => {
+    const end = bytes.indexOf(0);
+    return { program, log: new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end)) };
+  });
+  return logs.findLast(({ log }) => log.trim() !== "");
+}
+
+async function forEachAtOnce<T>(items: readonly T[], run: (item: T) => Promise<void>, failures: unknown[]): Promise<void> {
+  for (let i = 0; i < items.length; i += detachedAtOnce) {
+    const ended = await Promise.allSettled(items.slice(i, i + detachedAtOnce).map(run));
+    for (const end of ended) if (end.status === "rejected") failures.push(end.reason);
+  }
+}

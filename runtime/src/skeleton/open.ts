@@ -1,0 +1,128 @@
+// An opened skeleton: constants and sizes can change, until load takes it over.
+
+import { bpfError } from "../failure.ts";
+import type { Library } from "../library.ts";
+import { addressOf, viewOf } from "../native.ts";
+import { BpfObject } from "../object.ts";
+import { sectionObject } from "../sections.ts";
+import { InitialBytes } from "../sections/bytes.ts";
+import { type Found, type FoundSection, find } from "./found.ts";
+import { loadedSkeleton } from "./loaded.ts";
+import { record } from "./record.ts";
+import { openMap, openProgram } from "./setters.ts";
+import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
+import { unwatch, watch } from "./unreachable.ts";
+
+/** A copy of what libbpf will put into the section's map. */
+function initialBytes(object: BpfObject, { spec, pointer }: FoundSection): InitialBytes {
+  const size = new BigUint64Array(1);
+  const at = object.library.fn("bpf_map__initial_value")(pointer, addressOf(size.buffer as ArrayBuffer));
+  const bytes = at === 0 ? new Uint8Array(spec.size) : new Uint8Array(viewOf(at, spec.size)).slice();
+  return new InitialBytes(bytes, () => object.useOpen());
+}
+
+function writeInitialBytes(object: BpfObject, { pointer }: FoundSection, { bytes }: InitialBytes): void {
+  const syscall = "bpf_map__set_initial_value";
+  const result = object.library.fn(syscall)(pointer, addressOf(bytes), bytes.length);
+  if (result < 0) throw bpfError(object.library, { errno: -result, syscall, object: object.name });
+}
+
+class OpenSkeleton {
+  readonly name: string;
+  readonly maps: object;
+  readonly progs: object;
+  readonly structOps: object = Object.freeze(Object.create(null));
+  readonly #object: BpfObject;
+  readonly #found: Found;
+  readonly #initial = new Map<FoundSection, InitialBytes>();
+
+  constructor(object: BpfObject, found: Found) {
+    this.name = object.name;
+    this.#object = object;
+    this.#found = found;
+    this.maps = record(
+      found.maps,
+      ({ name }) => name,
+      ({ name, pointer, type }) => openMap(object, name, pointer, type),
+    );
+    this.progs = record(
+      found.programs,
+      ({ name }) => name,
+      ({ name, pointer, section }) => openProgram(object, name, pointer, section),
+    );
+    for (const section of found.sections) this.#defineSection(section);
+    watch(this, `an opened ${object.name}`, this.#token);
+  }
+
+  load(): object {
+    this.#beforeLoad();
+    this.#object.load();
+    return loadedSkeleton(this.#object, this.#found);
+  }
+
+  async loadAsync(): Promise<object> {
+    this.#beforeLoad();
+    await this.#object.loadAsync();
+    return loadedSkeleton(this.#object, this.#found);
+  }
+
+  close(): void {
+    unwatch(this.#token);
+    if (this.#object.phase !== "loaded") this.#object.close();
+  }
+
+  async closeAsync(): Promise<void> {
+    this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  // What is registered for this handle and unregistered when it owns nothing any more.
+  get #token(): object {
+    return this.#initial;
+  }
+
+  #beforeLoad(): void {
+    this.#object.useOpen();
+    for (const [section, bytes] of this.#initial) writeInitialBytes(this.#object, section, bytes);
+    unwatch(this.#token);
+  }
+
+  // Copied when first used: most sections of most skeletons stay as they are.
+  #defineSection(section: FoundSection): void {
+    const { ident, spec } = section;
+    // Its contents come from the running kernel, at load.
+    if (ident === "kconfig") return;
+    let made: object | undefined;
+    const get = (): object => {
+      if (made !== undefined) return made;
+      this.#object.useOpen();
+      const bytes = initialBytes(this.#object, section);
+      this.#initial.set(section, bytes);
+      return (made = sectionObject(this.name, ident, spec, bytes, undefined));
+    };
+    Object.defineProperty(this, ident, { get, enumerable: true });
+  }
+}
+
+/** Opens verified bytes and finds the table's maps, programs and sections in them. */
+export function openSkeleton(
+  library: Library,
+  table: SkeletonTable<SkeletonShape>,
+  bytes: Uint8Array,
+  options: OpenOptions,
+): OpenSkeleton {
+  const object = new BpfObject(library, bytes, table.name, options);
+  try {
+    return new OpenSkeleton(object, find(object, table));
+  } catch (e) {
+    object.close();
+    throw e;
+  }
+}

@@ -1,0 +1,177 @@
+// The public types of a skeleton and its two phases, for an interface `X` that generated code declares.
+
+import type { abi, ProgramSpec } from "../abi.ts";
+import type { AttachOptions } from "../attach/options.ts";
+import type { Link } from "../link.ts";
+import type { MapSpec } from "../maps/core.ts";
+import type { ObjectOptions } from "../object/open.ts";
+import type { Program } from "../program.ts";
+import type { ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
+
+/** What a generated interface looks like. */
+export interface SkeletonShape {
+  readonly maps: object;
+  readonly progs: object;
+  readonly sections: object;
+  readonly structOps: object;
+}
+
+/** What generated code passes to `skeleton`. */
+export interface SkeletonTable<X extends SkeletonShape> {
+  readonly abi: typeof abi;
+  /** The object's name: "execve_counter". */
+  readonly name: string;
+  readonly maps: { readonly [M in keyof X["maps"]]: MapSpec<X["maps"][M]> };
+  /** The section, and more where libbpf 1.0 does not know it. */
+  readonly progs: { readonly [P in keyof X["progs"]]: string | ProgramSpec };
+  readonly sections: { readonly [S in keyof X["sections"]]: SectionSpec<X["sections"][S]> };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  /** Of the carried object, in hex. */
+  readonly sha256: string;
+  /** The carried object, as it is or compressed by zlib. */
+  readonly object: () => Uint8Array;
+}
+
+/** How an object is opened. */
+export interface OpenOptions extends ObjectOptions {
+  /** The carried object from elsewhere: its bytes or its file's URL. It must have the recorded hash. */
+  readonly object?: Uint8Array | { readonly href: string } | undefined;
+  /** libbpf.so.1 by its absolute path; `EBPF_SKEL_LIBBPF`, or what the system has, when left out. One per process. */
+  readonly libbpf?: string | undefined;
+}
+
+/** A compiled BPF object that a program carries along; nothing is loaded before the first call. */
+export interface Skeleton<X extends SkeletonShape> {
+  readonly name: string;
+  /**
+   * Parses the object; constants and sizes can still change.
+   * @throws UnsupportedError without libbpf >= 1.0, or on a machine of the other byte order
+   * @throws StaleError when object and generated code do not fit each other
+   * @throws BpfError when libbpf refuses the object
+   */
+  open(options?: OpenOptions): Open<X>;
+  /** Opens and loads. */
+  load(options?: OpenOptions): Loaded<X>;
+  /** A copy of the carried object's bytes. */
+  object(): ReturnType<Uint8Array["slice"]>;
+}
+
+/** A map before load. */
+export interface OpenMap {
+  readonly name: string;
+  /** The kernel's word without BPF_MAP_TYPE_, in lower case. */
+  readonly type: string;
+  /** In bytes. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  maxEntries: number;
+  /** BPF_F_* of `enum` in linux/bpf.h. */
+  flags: number;
+  numaNode: number;
+  /** Whether load creates it; programs that use it anyway do not load. */
+  autocreate: boolean;
+  /** Where load pins it, or takes it from when something is there; undefined: nowhere. */
+  pinPath: string | undefined;
+}
+
+/** A program before load. */
+export interface OpenProgram {
+  readonly name: string;
+  readonly section: string;
+  /** The kernel's word without BPF_PROG_TYPE_, in lower case. */
+  readonly type: string;
+  /** Whether load loads it; false at first for SEC("?..."). */
+  autoload: boolean;
+  /** Whether `attach` of the skeleton attaches it. */
+  autoattach: boolean;
+  /** The verifier's log level for this program: 1 lists instructions, 2 more, 4 statistics. */
+  logLevel: number;
+  /**
+   * The kernel function that an fentry, fexit, fmod_ret, tp_btf or LSM program attaches to, or with `progFd` the function
+   * of another program (freplace, and tracing of programs).
+   */
+  setAttachTarget(name: string | undefined, progFd?: number): void;
+}
+
+/** An opened object: constants, sizes and what to load can change. */
+export interface OpenHandle<X extends SkeletonShape> extends Disposable, AsyncDisposable {
+  readonly name: string;
+  readonly maps: { readonly [M in keyof X["maps"]]: OpenMap };
+  readonly progs: { readonly [P in keyof X["progs"]]: OpenProgram };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  /**
+   * Creates the maps and has the kernel verify the programs. Afterwards this handle owns nothing and cannot be used; a
+   * failed load closes it, since libbpf's objects have one try.
+   * @throws VerifierError when the verifier refuses a program
+   * @throws BpfError when rights, memory or kernel features are missing
+   */
+  load(): Loaded<X>;
+  /** The same on another thread, for programs that the verifier needs long for. */
+  loadAsync(): Promise<Loaded<X>>;
+  /** Frees the object. Does nothing the second time, or after load. */
+  close(): void;
+  closeAsync(): Promise<void>;
+}
+
+/** An opened object with its sections: `open.rodata.target_pid = 42`. */
+export type Open<X extends SkeletonShape> = OpenHandle<X> & {
+  readonly [S in Exclude<keyof X["sections"], "kconfig">]: Section<X["sections"][S]>;
+};
+
+type Constant = "rodata" | `rodata_${string}` | "kconfig";
+
+/** The names of programs. */
+export type ProgramNames<X extends SkeletonShape> = keyof X["progs"] & string;
+
+type TargetOf<P> = P extends Program<infer K> ? AttachOptions<K> : never;
+
+/** What `attach` of a skeleton attaches, and where. */
+export interface AttachAllOptions<X extends SkeletonShape> {
+  /** Where programs go that their section does not place: `{ count_packets: { ifindex: 2 } }`. */
+  readonly targets?: { readonly [P in keyof X["progs"]]?: TargetOf<X["progs"][P]> | undefined } | undefined;
+  /** Programs that may fail; they end up in `failed` of the result. */
+  readonly optional?: readonly ProgramNames<X>[] | undefined;
+  /** Only these programs. */
+  readonly only?: readonly ProgramNames<X>[] | undefined;
+}
+
+/** What `attach` of a skeleton did, program by program. */
+export interface AttachResult<X extends SkeletonShape> {
+  readonly attached: readonly ProgramNames<X>[];
+  /** Why, by program; where a target is missing, the line to write. */
+  readonly skipped: { readonly [P in ProgramNames<X>]?: string };
+  /** The `optional` ones that failed. */
+  readonly failed: { readonly [P in ProgramNames<X>]?: Error };
+}
+
+/** A loaded object. */
+export interface LoadedHandle<X extends SkeletonShape> extends Disposable, AsyncDisposable {
+  readonly name: string;
+  readonly maps: { readonly [M in keyof X["maps"]]: X["maps"][M] };
+  readonly progs: { readonly [P in keyof X["progs"]]: X["progs"][P] };
+  /** The newest live link of each program. */
+  readonly links: { readonly [P in keyof X["progs"]]: Link | undefined };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  /**
+   * Attaches the programs one by one, in the object's order. Skipped are those with a live link, those with autoload or
+   * autoattach off, and those that neither their section nor `targets` place.
+   * @throws AttachError when one fails that is not `optional`, or nothing is attached at all; what this call attached is
+   * detached again, earlier links stay
+   */
+  attach(options?: AttachAllOptions<X>): AttachResult<X>;
+  /** Detaches every live link, pinned ones too. */
+  detach(): void;
+  /** The same, waiting for the kernel on other threads. */
+  detachAsync(): Promise<void>;
+  /** Detaches what is not pinned and frees everything. Does nothing the second time. */
+  close(): void;
+  /** The same, waiting for the kernel on other threads. */
+  closeAsync(): Promise<void>;
+}
+
+/** A loaded object with its sections, which are the program's own memory. */
+export type Loaded<X extends SkeletonShape> = LoadedHandle<X> & {
+  readonly [S in keyof X["sections"]]: S extends Constant
+    ? ReadonlySection<X["sections"][S]>
+    : Section<X["sections"][S]>;
+};
