@@ -35,7 +35,7 @@ export type { BpfMap, MapSpec } from "./maps/core.ts";
 export type { SetOptions } from "./maps/flags.ts";
 export type { HashMap } from "./maps/hash.ts";
 export type { ObjectOptions } from "./object/open.ts";
-export { setLogger, type Logger, type LogLevel } from "./print.ts";
+export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";
 export type {
   DeepReadonly,

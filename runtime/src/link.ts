@@ -2,10 +2,10 @@
 // when the object is closed.
 
 import { StateError, ValueError } from "./errors.ts";
-import { bpfError } from "./failure.ts";
-import { idOf } from "./info.ts";
+import { bpfError } from "./library/failure.ts";
+import { idOf } from "./library/info.ts";
 import { libc, viewOf } from "./native.ts";
-import { withLog, withoutLog } from "./print.ts";
+import { withLog, withoutLog } from "./library/print.ts";
 import type { Program } from "./program.ts";
 import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/core.ts";
 

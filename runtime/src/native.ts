@@ -32,7 +32,7 @@ export type Signature = readonly [
 type Arguments<A extends readonly (keyof CTypes)[]> = { [I in keyof A]: CTypes[A[I]] };
 
 /** A bound C function of signature `S`. */
-export type CFunction<S extends Signature> = (...args: Arguments<S[1]>) => CTypes[S[0]];
+export type CFunction<S extends Signature> = (...args: Extract<Arguments<S[1]>, readonly unknown[]>) => CTypes[S[0]];
 
 /** A shared library; `bind` gives undefined for a symbol that it does not have. */
 export interface SharedLibrary {

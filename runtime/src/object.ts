@@ -2,16 +2,16 @@
 // sections, and ends them in the order that libbpf and the kernel need.
 
 import { StateError } from "./errors.ts";
-import { bpfError } from "./failure.ts";
+import { bpfError } from "./library/failure.ts";
 import type { Library } from "./library.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
 import { loadHint } from "./object/hints.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
-import { canListen, withLog, withoutLog } from "./print.ts";
+import { canListen, withLog, withoutLog } from "./library/print.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
 import type { LiveBytes } from "./sections/bytes.ts";
-import { findRefusal, verifierError } from "./verifier.ts";
+import { findRefusal, verifierError } from "./object/verifier.ts";
 
 type Phase = "open" | "loading" | "loaded" | "closed";
 

@@ -3,7 +3,7 @@
 import type { ProgramKind } from "./abi.ts";
 import { attachProgram } from "./attach.ts";
 import type { AttachArguments } from "./attach/options.ts";
-import { idOf } from "./info.ts";
+import { idOf } from "./library/info.ts";
 import type { Link } from "./link.ts";
 import { type ProgramCore, setCore, useProgram } from "./program/core.ts";
 

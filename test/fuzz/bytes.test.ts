@@ -81,7 +81,8 @@ test.each(fixtures)(
         if (error !== undefined || carried.error !== undefined) return;
         accepted++;
         if (!sameModel(result, inspectObject(carried.result))) findings.add(`${input}: carried another model`);
-        if (Buffer.compare(carry(carried.result), carried.result) !== 0) findings.add(`${input}: carried twice differs`);
+        if (Buffer.compare(carry(carried.result), carried.result) !== 0)
+          findings.add(`${input}: carried twice differs`);
       });
     }
     expect(findings.list).toEqual([]);

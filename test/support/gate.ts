@@ -99,9 +99,12 @@ export function gate(text: string): string[] {
 function statements(source: ts.SourceFile): string[] {
   return source.statements.flatMap((statement, i) => {
     const spelled = statement.getText(source).slice(0, 100);
-    if (i === 0) return spelled === 'import * as s from "@ebpf-skel/runtime/gen1";' ? [] : [`first statement: ${spelled}`];
+    if (i === 0)
+      return spelled === 'import * as s from "@ebpf-skel/runtime/gen1";' ? [] : [`first statement: ${spelled}`];
     const exported =
-      (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement) || ts.isVariableStatement(statement)) &&
+      (ts.isInterfaceDeclaration(statement) ||
+        ts.isTypeAliasDeclaration(statement) ||
+        ts.isVariableStatement(statement)) &&
       statement.modifiers?.length === 1 &&
       statement.modifiers[0]!.kind === SyntaxKind.ExportKeyword;
     if (!exported) return [`statement ${i}: ${spelled}`];
@@ -115,7 +118,8 @@ function nodes(source: ts.SourceFile): string[] {
   const declared = new Set<string>();
   for (const statement of source.statements) {
     if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) declared.add(statement.name.text);
-    if (ts.isVariableStatement(statement)) declared.add(statement.declarationList.declarations[0]!.name.getText(source));
+    if (ts.isVariableStatement(statement))
+      declared.add(statement.declarationList.declarations[0]!.name.getText(source));
   }
   const wrong: string[] = [];
   const visit = (node: ts.Node): void => {
@@ -124,7 +128,7 @@ function nodes(source: ts.SourceFile): string[] {
     if (ts.isIdentifier(node) && !isKnown(node, declared)) complain("identifier");
     if (ts.isComputedPropertyName(node) && node.getText(source) !== '["__proto__"]') complain("computed name");
     // `{ __proto__: x }` and `{ "__proto__": x }` set a prototype.
-    if (ts.isPropertyAssignment(node) && !ts.isComputedPropertyName(node.name) && node.name.getText(source).includes("__proto__"))
+    if (ts.isPropertyAssignment(node) && !ts.isComputedPropertyName(node.name) && node.name.text === "__proto__")
       complain("prototype");
     if (ts.isElementAccessExpression(node) && !ts.isStringLiteral(node.argumentExpression)) complain("element");
     if (ts.isCallExpression(node) && !ts.isPropertyAccessExpression(node.expression)) complain("call");

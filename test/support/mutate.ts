@@ -4,7 +4,21 @@ import type { Random } from "./random.ts";
 
 /** What lengths, offsets and ids are checked against, and one beside it. */
 function interesting(rng: Random, size: number): number {
-  return rng.pick([0, 1, 2, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, size - 1, size, size + 1]);
+  return rng.pick([
+    0,
+    1,
+    2,
+    0xff,
+    0x7fff,
+    0xffff,
+    0x7fffffff,
+    0x80000000,
+    0xfffffffe,
+    0xffffffff,
+    size - 1,
+    size,
+    size + 1,
+  ]);
 }
 
 function editOnce(bytes: Uint8Array, rng: Random): Uint8Array {
@@ -46,7 +60,7 @@ function editOnce(bytes: Uint8Array, rng: Random): Uint8Array {
 
 /** A copy of `bytes` with one to four edits. */
 export function mutate(bytes: Uint8Array, rng: Random): Uint8Array {
-  let copy = bytes.slice();
+  let copy: Uint8Array = bytes.slice();
   for (let edits = 1 + rng.below(4); edits > 0; edits--) copy = editOnce(copy, rng);
   return copy;
 }

@@ -64,13 +64,18 @@ export function takeApart(bytes: Uint8Array): Parts {
       const index = symbols.findIndex((one) => one.index === symbol);
       return target === undefined || index < 0 ? [] : [{ section: target, offset, type, symbol: index + 1 }];
     }),
-    types: btf === undefined ? [] : structuredClone(parseBtf(sectionData(bytes, btf)).types.slice(1)),
+    types:
+      btf === undefined
+        ? []
+        : (structuredClone(parseBtf(sectionData(bytes, btf)).types.slice(1)) as Mutable<BtfType>[]),
   };
 }
 
 /** The object that the parts make. */
 export function putTogether({ endian, sections, symbols, relocations, types }: Parts): Uint8Array {
   const btf: SectionSpec[] =
-    types.length === 0 ? [] : [{ name: ".BTF", data: buildBtf(types as (BtfType | RawType)[], { endian }), addralign: 4 }];
+    types.length === 0
+      ? []
+      : [{ name: ".BTF", data: buildBtf(types as (BtfType | RawType)[], { endian }), addralign: 4 }];
   return buildElf({ endian, sections: [...sections, ...btf], symbols, relocations });
 }

@@ -3,7 +3,8 @@
 import { isSkelError, type SkelError } from "../../src/errors.ts";
 
 /** What became of an input. */
-export type Verdict<T> = { readonly result: T; readonly error?: undefined } | { readonly error: SkelError };
+export type Verdict<T> =
+  { readonly result: T; readonly error?: undefined } | { readonly result?: undefined; readonly error: SkelError };
 
 const CODES: readonly string[] = [
   "ERR_ELF_FORMAT",
@@ -23,7 +24,8 @@ function faultsOf({ code, message }: SkelError): string[] {
   const faults: string[] = [];
   if (!CODES.includes(code)) faults.push(`code ${code}`);
   if (/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/u.test(message)) faults.push(`unprintable: ${JSON.stringify(message)}`);
-  if (message.length < 10 || message.length > 1000) faults.push(`${message.length} characters: ${message.slice(0, 200)}`);
+  if (message.length < 10 || message.length > 1000)
+    faults.push(`${message.length} characters: ${message.slice(0, 200)}`);
   return faults;
 }
 

@@ -1,12 +1,12 @@
 // One libbpf call per kind of program: options in, a link out. What the options leave out is taken from the section.
 
 import { UnsupportedError, ValueError } from "../errors.ts";
-import { bpfError } from "../failure.ts";
+import { bpfError } from "../library/failure.ts";
 import type { Link } from "../link.ts";
 import { makeLink } from "../link.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, cString, hostMemory, lastErrno, libc } from "../native.ts";
-import { withLog } from "../print.ts";
+import { withLog } from "../library/print.ts";
 import { type LiveLink, type ProgramCore, useProgram } from "../program/core.ts";
 import { attachHint } from "./hints.ts";
 import type {
@@ -219,7 +219,7 @@ export function attachXdp(core: ProgramCore, given: XdpOptions): Attached {
   const ifindex = numberOf(core, "ifindex", given.ifindex, 1);
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_xdp");
-  return attempt(core, "bpf_program__attach_xdp", `device ${ifindex}`, () => attach(core.pointer, ifindex));
+  return attempt(core, "bpf_program__attach_xdp", `${ifindex}`, () => attach(core.pointer, ifindex));
 }
 
 export function attachCgroup(core: ProgramCore, given: CgroupOptions): Attached {

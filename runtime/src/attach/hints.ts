@@ -1,8 +1,8 @@
 // What to do about a failed attach, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { EACCES, EBUSY, EINVAL, ENOENT, EPERM, ESRCH } from "../errno.ts";
-import { inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../host.ts";
+import { EACCES, EBADF, EBUSY, EINVAL, ENOENT, EPERM, ESRCH } from "../library/errno.ts";
+import { hasDevice, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
 
 const viaTracefs: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracepoint", "kprobe", "ksyscall"]);
 const viaPerf: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
@@ -31,8 +31,10 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
       return viaPerf.has(kind) ? "there is no such process" : undefined;
     case EBUSY:
       return kind === "xdp" ? "another XDP program is attached there" : undefined;
-    case EINVAL:
+    case EBADF:
       return kind === "cgroup" ? `${target} is no cgroup v2 directory` : undefined;
+    case EINVAL:
+      return kind === "xdp" && !hasDevice(target) ? `there is no network device with ifindex ${target}` : undefined;
     default:
       return undefined;
   }
@@ -51,10 +53,17 @@ function notFound(kind: ProgramKind, target: string): string | undefined {
       return `there is no function ${target} to probe: see /sys/kernel/tracing/available_filter_functions`;
     case "uprobe":
     case "usdt":
-      return `${target} is not there`;
+      return notInBinary(target);
     default:
       return undefined;
   }
+}
+
+function notInBinary(target: string): string {
+  const [, path = target, symbol] = /^([^:]*):(.*)$/.exec(target) ?? [];
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  if (symbol === undefined || (path.includes("/") && !existsSync(path))) return `${path} is not there`;
+  return `${path} has no ${symbol} to probe: see nm -D, or readelf --notes for USDT`;
 }
 
 function hasKprobes(): boolean {

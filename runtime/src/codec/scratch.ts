@@ -5,7 +5,7 @@ import { Memory } from "../memory.ts";
 
 // Deeper nesting and larger values take fresh memory, so that what stays here is small.
 const deepest = 8;
-const largest = 1 << 20;
+const largest = 0x10_0000;
 
 const little: Memory[] = [];
 const big: Memory[] = [];

@@ -3,7 +3,7 @@
 import { readChecked, writeChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { ValueError } from "../errors.ts";
-import type { functions } from "../functions.ts";
+import type { functions } from "../library/functions.ts";
 import { show } from "../memory/refuse.ts";
 import type { CFunction } from "../native.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";

@@ -1,11 +1,11 @@
 // What every map handle works on: the kernel's map behind a file descriptor, until the skeleton closes it. A MapSpec is
 // what generated code says of a map; it makes the handle, so that a kind nobody uses is left out of a bundle.
 
-import { EPERM, ENOENT, E2BIG, EBUSY, EEXIST, ENOMEM, EINVAL, ENOTSUPP } from "../errno.ts";
+import { EPERM, ENOENT, E2BIG, EBUSY, EEXIST, ENOMEM, EINVAL, ENOTSUPP } from "../library/errno.ts";
 import { StateError, type BpfError } from "../errors.ts";
-import { bpfError } from "../failure.ts";
+import { bpfError } from "../library/failure.ts";
 import type { Library } from "../library.ts";
-import { mapInfo } from "../info.ts";
+import { mapInfo } from "../library/info.ts";
 
 /** What is known of a loaded map of any kind. */
 export interface BpfMap {

@@ -3,8 +3,8 @@
 
 import { readChecked, writeChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
-import { ENOENT } from "../errno.ts";
-import type { functions } from "../functions.ts";
+import { ENOENT } from "../library/errno.ts";
+import type { functions } from "../library/functions.ts";
 import type { CFunction } from "../native.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import { type SetOptions, updateFlags } from "./flags.ts";

@@ -1,10 +1,10 @@
 // Going through a map key by key (BPF_MAP_GET_NEXT_KEY), for kernels and maps without batches. The kernel starts again at
 // the first key when the current one is gone, so this remembers what it has given and gives no key twice.
 
-import { ENOENT } from "../errno.ts";
+import { ENOENT } from "../library/errno.ts";
 import type { Memory } from "../memory.ts";
 import type { CFunction } from "../native.ts";
-import type { functions } from "../functions.ts";
+import type { functions } from "../library/functions.ts";
 import type { MapCore } from "./core.ts";
 import { aligned, area } from "./scratch.ts";
 

@@ -1,7 +1,7 @@
 // Going through a map's entries: a batch at a time where the kernel can (BPF_MAP_LOOKUP_BATCH, Linux 5.6), else key by
 // key. A walk has memory of its own, so that several can be under way on one map.
 
-import { EINVAL, ENOENT, ENOSPC, ENOTSUPP } from "../errno.ts";
+import { EINVAL, ENOENT, ENOSPC, ENOTSUPP } from "../library/errno.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf } from "../native.ts";
 import type { MapCore } from "./core.ts";

@@ -4,14 +4,18 @@
 import { refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./refuse.ts";
 
 /** The byte order of this machine. */
-export const hostIsLittleEndian: boolean =
-  /*@__PURE__*/ new Uint8Array(/*@__PURE__*/ new Uint16Array([1]).buffer)[0] === 1;
+export const hostIsLittleEndian: boolean = /*@__PURE__*/ isLittleEndian();
+
+function isLittleEndian(): boolean {
+  return new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+}
 
 // Splits a 64-bit integer after its one load, and joins it before its one store: halves of a live counter could tear.
-const whole: BigUint64Array = /*@__PURE__*/ new BigUint64Array(1);
-const halves: Uint32Array = /*@__PURE__*/ new Uint32Array(whole.buffer);
+const shared: ArrayBuffer = /*@__PURE__*/ new ArrayBuffer(8);
+const whole: BigUint64Array = /*@__PURE__*/ new BigUint64Array(shared);
+const halves: Uint32Array = /*@__PURE__*/ new Uint32Array(shared);
 const low: number = hostIsLittleEndian ? 0 : 1;
-const high: number = 1 - low;
+const high: number = hostIsLittleEndian ? 1 : 0;
 
 /**
  * The numbers of a region. Each access takes a typed array where `skew` allows it and a DataView elsewhere; an index

@@ -42,8 +42,9 @@ interface Table {
 }
 
 const tables: Table[] = [];
-const copy: Uint8Array = /*@__PURE__*/ new Uint8Array(longestCached);
-const copyWords: Uint32Array = /*@__PURE__*/ new Uint32Array(copy.buffer);
+const copied: ArrayBuffer = /*@__PURE__*/ new ArrayBuffer(longestCached);
+const copy: Uint8Array = /*@__PURE__*/ new Uint8Array(copied);
+const copyWords: Uint32Array = /*@__PURE__*/ new Uint32Array(copied);
 
 /** The text of `n` bytes, at most {@link longestCached}, at any byte offset. */
 export function textOf(view: DataView, at: number, n: number, keys: boolean): string {

@@ -1,8 +1,8 @@
 // What to do when an object does not load, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { E2BIG, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH } from "../errno.ts";
-import { type Capability, hasKernelBtf, inUserNamespace, lockdown, missingCapabilities } from "../host.ts";
+import { E2BIG, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH } from "../library/errno.ts";
+import { type Capability, hasKernelBtf, inUserNamespace, lockdown, missingCapabilities } from "../library/host.ts";
 
 // kernel/bpf/syscall.c, `is_perfmon_prog_type` and `is_net_admin_prog_type`.
 const tracing: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([

@@ -5,7 +5,7 @@ import { writeChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
-import { mapMemory, type Mapping } from "../mapping.ts";
+import { mapMemory, type Mapping } from "../native/mapping.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
 

@@ -2,8 +2,8 @@
 
 import { kindOf, type ProgramSpec } from "../abi.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
-import { bpfError } from "../failure.ts";
-import { attachTypes, programTypes } from "../kernel.ts";
+import { bpfError } from "../library/failure.ts";
+import { attachTypes, programTypes } from "../abi/kernel.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";

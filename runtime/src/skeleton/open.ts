@@ -1,6 +1,6 @@
 // An opened skeleton: constants and sizes can change, until load takes it over.
 
-import { bpfError } from "../failure.ts";
+import { bpfError } from "../library/failure.ts";
 import type { Library } from "../library.ts";
 import { addressOf, viewOf } from "../native.ts";
 import { BpfObject } from "../object.ts";

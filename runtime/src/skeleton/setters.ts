@@ -2,10 +2,10 @@
 // the line that caused it.
 
 import { ValueError } from "../errors.ts";
-import { bpfError } from "../failure.ts";
+import { bpfError } from "../library/failure.ts";
 import { show } from "../memory/refuse.ts";
 import type { BpfObject } from "../object.ts";
-import { withLog } from "../print.ts";
+import { withLog } from "../library/print.ts";
 import type { OpenMap, OpenProgram } from "./types.ts";
 
 function u32(value: unknown, path: string, least = 0): number {

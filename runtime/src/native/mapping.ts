@@ -1,7 +1,7 @@
 // A map's memory in this process: mmap of its descriptor, seen as an ArrayBuffer. A view of unmapped memory would end the
 // process, so closing puts anonymous memory in its place, and that is unmapped when nothing can reach the view any more.
 
-import { lastErrno, libc, viewOf } from "./native.ts";
+import { lastErrno, libc, viewOf } from "../native.ts";
 
 // asm-generic/mman-common.h and mman.h; mips and parisc, which have other numbers, have no BPF JIT worth the name.
 const PROT_READ = 1;

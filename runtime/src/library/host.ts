@@ -67,3 +67,14 @@ export function perfEventParanoid(): number | undefined {
   const text = readText("/proc/sys/kernel/perf_event_paranoid");
   return text === undefined ? undefined : Number(text);
 }
+
+/** Whether a network device has this number. */
+export function hasDevice(ifindex: string): boolean {
+  const root = "/sys/class/net";
+  try {
+    const names = process.getBuiltinModule("node:fs").readdirSync(root);
+    return names.some((name) => readText(`${root}/${name}/ifindex`)?.trim() === ifindex);
+  } catch {
+    return true;
+  }
+}

@@ -1,14 +1,15 @@
 // Numbers of errno to their names and meanings. libbpf adds its own codes from 4000 (libbpf.h, `enum libbpf_errno`) and
 // the kernel lets ENOTSUPP out, which no libc knows.
 
-import type { Library } from "./library.ts";
-import { addressOf } from "./native.ts";
+import type { Library } from "../library.ts";
+import { addressOf } from "../native.ts";
 
 // The same on every Linux architecture.
 export const EPERM = 1;
 export const ENOENT = 2;
 export const ESRCH = 3;
 export const E2BIG = 7;
+export const EBADF = 9;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;

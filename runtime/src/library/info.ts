@@ -1,8 +1,8 @@
 // What the kernel tells of a descriptor (BPF_OBJ_GET_INFO_BY_FD), after the first fields of `struct bpf_map_info`,
 // `bpf_prog_info` and `bpf_link_info` in linux/bpf.h.
 
-import type { Library } from "./library.ts";
-import { addressOf } from "./native.ts";
+import type { Library } from "../library.ts";
+import { addressOf } from "../native.ts";
 
 // bpf_map_info: type, id, key_size, value_size, max_entries; the others start with type and id too.
 const words = 5;

@@ -2,8 +2,8 @@
 // result and to the logger. It is set only around synchronous calls of the main thread; at any other time libbpf is
 // silent, because a callback on another thread would wait for this one.
 
-import type { Library } from "./library.ts";
-import { addressOf, callAsync, isMainThread, libc, registerPrint, stringAt } from "./native.ts";
+import type { Library } from "../library.ts";
+import { addressOf, callAsync, isMainThread, libc, registerPrint, stringAt } from "../native.ts";
 
 /** How serious a line of libbpf is. */
 export type LogLevel = "warn" | "info" | "debug";

@@ -1,9 +1,9 @@
 // The one place that makes a BpfError of a failed call. In: errno, the call, what it was for, libbpf's lines; out: an
 // error whose message reads `where: call: ERRNO (what to do)`.
 
-import { BpfError } from "./errors.ts";
+import { BpfError } from "../errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
-import type { Library } from "./library.ts";
+import type { Library } from "../library.ts";
 
 /** A failed call. */
 export interface Failure {

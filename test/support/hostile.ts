@@ -1,0 +1,82 @@
+// Names that try to leave the place where generated text has them.
+
+/** Calls `pwned()` wherever it gets to run. */
+export const PAYLOADS: readonly string[] = [
+  "*/pwned();/*",
+  "*\\/pwned();/*",
+  "\\*/pwned();//",
+  "`pwned()`",
+  "${pwned()}",
+  "`+pwned()+`",
+  '"+pwned()+"',
+  '"];pwned();["',
+  '\\"+pwned()//',
+  "'+pwned()+'",
+  "';pwned();'",
+  "x;pwned();",
+  "x=pwned()",
+  "[pwned()]",
+  "x}){pwned()}",
+  "\npwned();//",
+  "\r\npwned();//",
+  "\u2028pwned();//",
+  "\u2029pwned();//",
+  "\u0085pwned();//",
+  "//pwned()",
+  "<!--pwned()",
+  "--> pwned()",
+  "</script><script>pwned()</script>",
+  "\\u002a/pwned();",
+  "\\u{2a}/pwned();",
+  "@ts-nocheck",
+  "@ts-ignore",
+  "/ <reference path='x' />",
+  "pwned",
+  "get pwned",
+  "async *pwned",
+  "...pwned()",
+  "#pwned",
+  "$&pwned()",
+  "$`pwned()",
+];
+
+/** Identifiers and words that mean something to JavaScript, to TypeScript or to the module itself. */
+export const WORDS: readonly string[] = [
+  ..."__proto__ constructor prototype then toJSON toString valueOf hasOwnProperty arguments eval".split(" "),
+  ..."class enum await yield let static function new delete this in of async import null import export".split(" "),
+  ..."undefined NaN Infinity any type number string bigint boolean object symbol never unknown void".split(" "),
+  ..."s m at v read write Uint8Array Object Function Symbol Map Array OBJECT Frame frame SHA256 abi maps".split(" "),
+  ..."progs sections structOps rodata data bss kconfig arena x X_2 require module exports globalThis pwned".split(" "),
+];
+
+/** What is no name at all. */
+export const ODDITIES: readonly string[] = [
+  " ",
+  "0",
+  "1e999",
+  "-1",
+  ".",
+  "a.b",
+  "a-b",
+  "a b",
+  "\t",
+  "\u0000x".slice(1),
+  "\u0001",
+  "\u001b[31m",
+  "\u007f",
+  "\u202eevil",
+  "\ufeff",
+  "\u200b",
+  "ünïcödé",
+  "变量",
+  "😀",
+  "\udc80\udcff",
+  "\udcc3(",
+  "a".repeat(128),
+  "a".repeat(5000),
+  "Vec<T, A>",
+  "core::option::Option<u32>",
+  "(anonymous)",
+];
+
+export const HOSTILE: readonly string[] = [...PAYLOADS, ...new Set(WORDS), ...ODDITIES];
