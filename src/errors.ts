@@ -72,6 +72,13 @@ export function shown(text: string): string {
   );
 }
 
+/** `text` as it may be shown within a sentence: as it is, but for what a terminal would obey or hide. */
+export function printable(text: string): string {
+  return shown(text)
+    .slice(1, -1)
+    .replace(/\\(["\\])/g, "$1");
+}
+
 /** `path` as it may be shown: bare where it is harmless, escaped where not. */
 export function displayPath(path: string): string {
   return /^[\x20-\x7e]+$/.test(path) ? path : shown(path);

@@ -10,35 +10,54 @@ import {
   fchmodSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
 
 /** Objects are far smaller; a device or a mistaken path must not eat the memory. */
 const MAX_OBJECT = 64 * 1024 * 1024;
+/** The kernel's own limit. */
+const MAX_LINKS = 40;
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or folder",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EISDIR: "is a folder",
-  ENOTDIR: "a part of the path is not a folder",
-  ENOSPC: "no space left on the disk",
-  EROFS: "read-only file system",
-  ENAMETOOLONG: "the name is too long",
-  ELOOP: "too many symbolic links",
+type Doing = "read" | "written";
+
+/** What an error of the system means, and what to do about it. */
+const REASONS: Readonly<Record<string, string | Readonly<Record<Doing, string>>>> = {
+  ENOENT: {
+    read: "no such file (compile it first, or check the path)",
+    written: "no such folder (make it first, or name another with --output)",
+  },
+  EACCES: {
+    read: "permission denied (check the rights of the file and of its folders)",
+    written: "permission denied (check the rights of the folder, or name another with --output)",
+  },
+  EPERM: "permission denied (check the rights and attributes of the file)",
+  EISDIR: "a folder (remove it, or name another file with --output)",
+  ENOTDIR: "a part of the path that is no folder (check the path)",
+  ENOSPC: "no space left on the disk (free some; nothing was changed)",
+  EDQUOT: "no quota left on the disk (free some; nothing was changed)",
+  EROFS: "a read-only file system (name another folder with --output)",
+  ENAMETOOLONG: "a name that is too long (choose a shorter one)",
+  ELOOP: "symbolic links in a circle (remove one of them)",
 };
 
-function ioError(path: string, doing: string, cause: unknown): SkelError {
+function ioError(path: string, doing: Doing, cause: unknown): SkelError {
   const code = (cause as { code?: string }).code ?? "";
-  const why = REMEDIES[code] ?? (cause instanceof Error ? cause.message : String(cause));
-  const named = code === "" || REMEDIES[code] === undefined ? why : `${why}, ${code}`;
-  return new SkelError("ERR_IO", `cannot ${doing} (${named})`, [displayPath(path)], { cause });
+  const reason = REASONS[code];
+  const why = typeof reason === "object" ? reason[doing] : reason;
+  const got = why !== undefined ? `${code}, ${why}` : cause instanceof Error ? cause.message : String(cause);
+  return new SkelError("ERR_IO", `cannot be ${doing}, got ${got}`, [displayPath(path)], { cause });
+}
+
+function refuse(path: string, what: string): SkelError {
+  return new SkelError("ERR_IO", what, [displayPath(path)]);
 }
 
 /**
@@ -55,16 +74,11 @@ export function readObjectFile(path: string): Uint8Array {
   }
   try {
     const stat = fstatSync(fd);
-    if (stat.isDirectory())
-      throw new SkelError("ERR_IO", "is a folder (name a compiled object, like prog.bpf.o)", [displayPath(path)]);
+    if (stat.isDirectory()) throw refuse(path, "not an object, got a folder (name a compiled object, like prog.bpf.o)");
     if (!stat.isFile())
-      throw new SkelError("ERR_IO", "is not a regular file (name a compiled object, like prog.bpf.o)", [
-        displayPath(path),
-      ]);
+      throw refuse(path, "not an object, got no regular file (name a compiled object, like prog.bpf.o)");
     if (stat.size > MAX_OBJECT)
-      throw new SkelError("ERR_IO", `is too large for an object, got ${stat.size} bytes of at most ${MAX_OBJECT}`, [
-        displayPath(path),
-      ]);
+      throw refuse(path, `not an object, got ${stat.size} bytes of at most ${MAX_OBJECT} (name a compiled object)`);
     return readFileSync(fd);
   } catch (e) {
     throw e instanceof SkelError ? e : ioError(path, "read", e);
@@ -73,9 +87,18 @@ export function readObjectFile(path: string): Uint8Array {
   }
 }
 
+/** What is at `path`; undefined when nothing is, or nothing that this user may know of. */
+function statIfAny(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether `path` is an existing folder. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statIfAny(path)?.isDirectory() ?? false;
 }
 
 /** The text at `path`, or undefined when there is none that could be read. */
@@ -87,13 +110,24 @@ export function readTextIfAny(path: string): string | undefined {
   }
 }
 
-/** Where a write to `path` lands: symbolic links are followed, as tsc and prettier do. */
-function targetOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
+/**
+ * Where a read of or a write to `path` lands, as an absolute path: symbolic links are followed, as tsc and prettier do, also
+ * to where nothing is yet.
+ */
+export function targetOf(path: string): string {
+  let at = resolve(path);
+  for (let links = 0; links < MAX_LINKS; links++) {
+    try {
+      return realpathSync(at);
+    } catch {
+      try {
+        at = resolve(dirname(at), readlinkSync(at));
+      } catch {
+        break;
+      }
+    }
   }
+  return at;
 }
 
 /**
@@ -103,22 +137,36 @@ function targetOf(path: string): string {
  */
 export function writeText(path: string, text: string): void {
   const target = targetOf(path);
-  if (isFolder(target)) throw new SkelError("ERR_IO", "cannot write (is a folder, EISDIR)", [displayPath(path)]);
-  const stem = `.${basename(target).slice(0, 100)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const old = statIfAny(target);
+  if (old?.isDirectory()) throw ioError(path, "written", { code: "EISDIR" });
+  // A rename would put a file in the place of /dev/null.
+  if (old !== undefined && !old.isFile())
+    throw refuse(path, "cannot be written, got no regular file (name another, or use --stdout)");
+  if (old === undefined && isLink(target)) throw ioError(path, "written", { code: "ELOOP" });
+  // Short: the name itself may be as long as names can be.
+  const stem = `.${basename(target).slice(0, 40)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   const temporary = join(dirname(target), stem);
   let fd: number | undefined;
   try {
     fd = openSync(temporary, "wx");
-    const mode = statSync(target, { throwIfNoEntry: false })?.mode;
-    if (mode !== undefined) fchmodSync(fd, mode & 0o7777);
+    if (old !== undefined) fchmodSync(fd, old.mode & 0o7777);
     writeFileSync(fd, text);
     fsyncSync(fd);
     renameSync(temporary, target);
   } catch (e) {
     if (fd !== undefined) removeIfAny(temporary);
-    throw ioError(path, "write", e);
+    throw ioError(path, "written", e);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    readlinkSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

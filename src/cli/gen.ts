@@ -2,10 +2,10 @@
 // ts-morph and prettier are loaded.
 
 import { basename, dirname, join } from "node:path";
-import { displayPath, isSkelError, SkelError } from "../errors.ts";
+import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isCurrent } from "../header.ts";
 import { type GenerateOptions, originOf, resolveOptions } from "../options.ts";
-import { isFolder, readObjectFile, readTextIfAny, writeText } from "./files.ts";
+import { isFolder, readObjectFile, readTextIfAny, targetOf, writeText } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
 /** The command's arguments, as yargs hands them over. */
@@ -34,28 +34,45 @@ function planJobs(args: GenArguments): Job[] {
   const { objects, output } = args;
   const several = objects.length > 1;
   const option = (what: string): SkelError => new SkelError("ERR_OPTION", what);
-  if (several && args.name !== undefined) throw option(`--name: names one object, got ${objects.length} objects`);
-  if (several && args.stdout) throw option(`--stdout: prints one module, got ${objects.length} objects`);
-  if (args.stdout && output !== undefined) throw option("--stdout: prints the module, so --output has no use");
-  if (args.stdout && args.check) throw option("--stdout: --check prints no module");
+  if (several && args.name !== undefined)
+    throw option(`--name: names one object, got ${objects.length} (generate them apart)`);
+  if (several && args.stdout)
+    throw option(`--stdout: prints one module, got ${objects.length} objects (generate them apart)`);
+  if (args.stdout && output !== undefined)
+    throw option("--stdout: prints the module, got --output too (leave one out)");
+  if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
+  if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
+    throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
-    throw option(`--output: expected a folder for ${objects.length} objects, got ${displayPath(output)}`);
+    throw option(
+      `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
+    );
   const jobs = objects.map((input) => ({
     input,
     output: output !== undefined && !intoFolder ? output : join(output ?? dirname(input), outputName(input)),
     options: { name: input, objectName: args.name },
   }));
+  const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
   for (const { input, output: to } of jobs) {
-    const other = byOutput.get(to);
+    const target = targetOf(to);
+    if (inputs.has(target))
+      throw option(`--output: expected another file than the object, got ${displayPath(to)} (choose another name)`);
+    const other = byOutput.get(target);
     if (other !== undefined)
       throw option(
         `${displayPath(input)} and ${displayPath(other)} both become ${displayPath(to)} (generate them apart, with --output)`,
       );
-    byOutput.set(to, input);
+    byOutput.set(target, input);
   }
   return jobs;
+}
+
+/** The command that brings the module of `input` up to date. */
+function commandOf(input: string, { output, name }: GenArguments): string {
+  const options = [...(output === undefined ? [] : ["-o", displayPath(output)]), ...(name ? ["--name", name] : [])];
+  return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
 }
 
 /** What became of one module. */
@@ -67,7 +84,7 @@ async function runJob({ input, output, options }: Job, args: GenArguments): Prom
   if (old !== undefined && isCurrent(old, originOf(bytes, resolveOptions(options)))) return "unchanged";
   if (args.check) {
     const state = old === undefined ? "does not exist" : "is out of date";
-    throw new SkelError("ERR_CHECK", `${state} (run ebpf-skel gen ${displayPath(input)})`, [displayPath(output)]);
+    throw new SkelError("ERR_CHECK", `${state} (run ${commandOf(input, args)})`, [displayPath(output)]);
   }
   const { generateWithWarnings } = await import("../generate.ts");
   const { text, warnings } = await generateWithWarnings(bytes, options);

@@ -3,14 +3,21 @@
 
 import { hideBin } from "yargs/helpers";
 import yargs from "yargs/yargs";
-import { isSkelError } from "../errors.ts";
+import { isSkelError, SkelError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { runGen } from "./gen.ts";
-import { runInspect } from "./inspect.ts";
 import { report } from "./report.ts";
 
 /** Thrown to leave yargs with status 2 once it has told what is wrong. */
 class UsageError extends Error {}
+
+/** yargs' sentences as ours: lower-case, and in terms of what the user types. */
+function inOurWords(message: string): string {
+  if (message.startsWith("Not enough non-option arguments")) return "name a compiled object, like prog.bpf.o";
+  const option = /^Not enough arguments following: (.*)/.exec(message)?.[1];
+  if (option !== undefined) return `${option.length === 1 ? "-" : "--"}${option} needs a value`;
+  return message.slice(0, 1).toLowerCase() + message.slice(1);
+}
 
 // A signal must not tear a file being written: with a handler installed it waits for the synchronous write to end.
 for (const [signal, number] of [
@@ -21,9 +28,10 @@ for (const [signal, number] of [
   process.on(signal, () => process.exit(128 + number));
 
 // The reader of a pipe may leave early (`ebpf-skel inspect x.o | head`): that is no failure.
-process.stdout.on("error", (e: { code?: string }) => {
+process.stdout.on("error", (e: Error & { code?: string }) => {
   if (e.code === "EPIPE") process.exit(0);
-  throw e;
+  report(new SkelError("ERR_IO", `cannot be written, got ${e.message} (see to where it goes)`, ["stdout"]), false);
+  process.exit(1);
 });
 
 const parser = yargs()
@@ -39,6 +47,7 @@ const parser = yargs()
           type: "string",
           array: true,
           demandOption: true,
+          defaultDescription: "none",
           describe: "compiled BPF objects (prog.bpf.o)",
         })
         .option("output", {
@@ -68,16 +77,21 @@ const parser = yargs()
       y
         .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
         .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" }),
-    (args) => runInspect(args),
+    async (args) => {
+      // An unchanged `gen` needs no reader.
+      const { runInspect } = await import("./inspect.ts");
+      runInspect(args);
+    },
   )
-  .demandCommand(1, 1, "name a command")
+  .demandCommand(1, "name a command")
   .strict()
   .wrap(Math.min(100, process.stdout.columns ?? 100))
   .version(VERSION)
   .help()
   .fail((message, error) => {
-    if (error !== undefined && error !== null) throw error;
-    throw new UsageError(message);
+    // yargs throws some of what it finds wrong itself.
+    if (error !== undefined && error !== null && error.name !== "YError") throw error;
+    throw new UsageError(inOurWords(message ?? error?.message ?? "wrong usage"));
   });
 
 try {
@@ -89,6 +103,6 @@ try {
   } else {
     // Anything but a SkelError is a fault of this program: its stack is what a report of it needs.
     report(e, process.argv.includes("--verbose") || !isSkelError(e));
-    process.exitCode = 1;
+    process.exitCode = isSkelError(e, "ERR_OPTION") ? 2 : 1;
   }
 }

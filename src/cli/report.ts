@@ -1,8 +1,30 @@
 // How the command line speaks of what went wrong: `ebpf-skel: message` on stderr, the stack only when asked for.
 
+import { isSkelError, type SkelErrorCode } from "../errors.ts";
+
+/** What helps where a message names nothing better: compilers write nothing of the kind, so the file is to be made anew. */
+const REMEDIES: Readonly<Partial<Record<SkelErrorCode, string>>> = {
+  ERR_ELF_FORMAT: "the file is damaged: compile it again",
+  ERR_ELF_MACHINE: "compile with clang -g -O2 -target bpf -c",
+  ERR_BTF_MISSING: "compile with clang -g -target bpf",
+  ERR_BTF_FORMAT: "the type information is damaged, or newer than this ebpf-skel: compile again, or update",
+  ERR_MAP_DEF: "define the map as bpf_helpers.h does, with __uint and __type, and compile again",
+  ERR_TYPE: "give the type a definition with a size",
+  ERR_NAME: "rename it",
+  ERR_OPTION: "see ebpf-skel --help",
+  ERR_IO: "check the path and its rights",
+};
+
+/** The message of an error with a remedy at its end, as every SkelError has one for the user. */
+export function remedied(e: Error): string {
+  if (!isSkelError(e) || e.message.endsWith(")")) return e.message;
+  const remedy = REMEDIES[e.code];
+  return remedy === undefined ? e.message : `${e.message} (${remedy})`;
+}
+
 /** Tells of a failure. */
 export function report(e: unknown, verbose: boolean): void {
-  const text = e instanceof Error ? (verbose ? (e.stack ?? e.message) : e.message) : String(e);
+  const text = !(e instanceof Error) ? String(e) : verbose ? (e.stack ?? e.message) : remedied(e);
   process.stderr.write(`ebpf-skel: ${text}\n`);
 }
 

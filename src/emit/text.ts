@@ -1,6 +1,6 @@
 // The three doors through which text of an object enters generated code: as an identifier, as a literal, in a comment.
 
-import { SkelError, shown } from "../errors.ts";
+import { printable, SkelError, shown } from "../errors.ts";
 
 const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
 
@@ -29,8 +29,5 @@ export function access(object: string, name: string): string {
 
 /** `text` as it may stand in a comment: on one line, unable to end it, nothing invisible. */
 export function comment(text: string): string {
-  return shown(text)
-    .slice(1, -1)
-    .replace(/\\(["\\])/g, "$1")
-    .replace(/\*\//g, "*\\/");
+  return printable(text).replace(/\*\//g, "*\\/");
 }

@@ -4,6 +4,7 @@
 import { trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
+import { printable } from "../errors.ts";
 import type { MapModel, ObjectModel, SectionModel } from "../object/model.ts";
 import type { EnumLayout, Layout, Layouts, MapLayout, NamedLayout, SectionLayout, TypeName, Use } from "./layout.ts";
 import { lowerType } from "./lower.ts";
@@ -136,7 +137,8 @@ function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"
   ];
   return uses.flatMap(({ where, layout }) => {
     const reason = layout && reasonOf(layout);
-    return reason === undefined ? [] : [{ where, what: `shown as bytes, ${reason}` }];
+    // Names of types and members may hold any bytes.
+    return reason === undefined ? [] : [{ where: printable(where), what: `shown as bytes, ${printable(reason)}` }];
   });
 }
 
