@@ -5,136 +5,23 @@ import { describe, expect, test } from "vitest";
 import { isSkelError } from "../../src/errors.ts";
 import { generate } from "../../src/generate.ts";
 import { inspectObject } from "../../src/inspect.ts";
-import { array, datasec, enumeration, func, int, proto, ptr, struct, typedef, variable } from "../support/btf-builder.ts";
-import { buildBtf } from "../support/btf-builder.ts";
-import { buildElf } from "../support/elf-builder.ts";
-import { type Evaluated, evaluate } from "../support/evaluate.ts";
+import { evaluate } from "../support/evaluate.ts";
 import { gate } from "../support/gate.ts";
 import { HOSTILE, ODDITIES, PAYLOADS, WORDS } from "../support/hostile.ts";
-
-/** Where a name stands in the object; each has a harmless one that a test replaces. */
-interface Names {
-  map: string;
-  program: string;
-  /** Of the program. */
-  section: string;
-  dataSection: string;
-  variable: string;
-  struct: string;
-  member: string;
-  enumeration: string;
-  value: string;
-  typedef: string;
-  /** The base type's, which only comments spell. */
-  integer: string;
-  license: string;
-}
-
-const HARMLESS: Names = {
-  map: "counts",
-  program: "handle",
-  section: "tracepoint/syscalls/sys_enter_execve",
-  dataSection: ".data",
-  variable: "settings",
-  struct: "event",
-  member: "pid",
-  enumeration: "mode",
-  value: "MODE_ON",
-  typedef: "pair_t",
-  integer: "unsigned int",
-  license: "GPL",
-};
-
-/** U+DC00 + byte, as BTF names are read, back to that byte. */
-function encoded(name: string): number[] {
-  return [...name].flatMap((c) => {
-    const code = c.codePointAt(0)!;
-    return code >= 0xdc80 && code <= 0xdcff ? [code - 0xdc00] : [...new TextEncoder().encode(c)];
-  });
-}
-
-/** An object with a hash map, a program, a variable and all kinds of types, under these names. */
-function objectWith(names: Names): Uint8Array {
-  const types = [
-    int(names.integer, 4, "unsigned"), // 1
-    array(1, 1, 1), // 2: what __uint(type, 1) points to
-    ptr(2), // 3
-    enumeration(names.enumeration, { [names.value]: 1, MODE_OFF: 0 }), // 4
-    struct("", 8, [["left", 1, 0], ["right", 1, 32]]), // 5
-    typedef(names.typedef, 5), // 6
-    struct(names.struct, 16, [[names.member, 1, 0], ["mode_of", 4, 32], ["both", 6, 64]]), // 7
-    ptr(1), // 8
-    ptr(7), // 9
-    struct("", 32, [["type", 3, 0], ["max_entries", 3, 64], ["key", 8, 128], ["value", 9, 192]]), // 10
-    variable(names.map, 10), // 11
-    variable(names.variable, 7), // 12
-    datasec(".maps", 0, [[11, 0, 32]]), // 13
-    datasec(names.dataSection, 0, [[12, 0, 16]]), // 14
-    proto(1, [["ctx", 8]]), // 15
-    func(names.program, 15), // 16
-  ] as const;
-  return buildElf({
-    sections: [
-      { name: encoded(names.section), flags: 6, data: new Uint8Array(16), addralign: 8 },
-      { name: ".maps", flags: 3, data: new Uint8Array(32), addralign: 8 },
-      { name: encoded(names.dataSection), flags: 3, data: new Uint8Array(16), addralign: 8 },
-      { name: "license", flags: 3, data: [...encoded(names.license), 0] },
-      { name: ".BTF", data: buildBtf(types), addralign: 4 },
-    ],
-    symbols: [
-      { name: encoded(names.program), bind: 1, kind: 2, section: 1, size: 16 },
-      { name: encoded(names.map), bind: 1, kind: 1, section: 2, size: 32 },
-      { name: encoded(names.variable), bind: 1, kind: 1, section: 3, size: 16 },
-    ],
-  });
-}
+import { HARMLESS, type Names, objectWith } from "../support/small-object.ts";
 
 const isIdentifier = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]{0,126}$/.test(name);
-const isUtf8 = (name: string): boolean => !/[\udc80-\udcff]/.test(name.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ""));
-
-/** The code of the refusal; undefined where the name is taken. */
-type Rule = (name: string) => string | undefined;
-
-const onlyIdentifiers: Rule = (name) => (!isUtf8(name) ? "ERR_ELF_FORMAT" : isIdentifier(name) ? undefined : "ERR_NAME");
-const anything: Rule = () => undefined;
-const onlyUtf8: Rule = (name) => (isUtf8(name) ? undefined : "ERR_ELF_FORMAT");
-
-interface Place {
-  readonly place: keyof Names;
-  readonly rule: Rule;
-  /** Where the name, or what it was put in, must come out again. */
-  readonly found?: (evaluated: Evaluated) => readonly string[];
-  /** What stands around the hostile name. */
-  readonly around?: readonly [string, string];
-}
-
-const places: readonly Place[] = [
-  { place: "map", rule: onlyIdentifiers, found: ({ maps }) => maps },
-  { place: "program", rule: onlyIdentifiers, found: ({ progs }) => Object.keys(progs) },
-  {
-    place: "section",
-    rule: onlyUtf8,
-    around: ["tracepoint/", ""],
-    found: ({ progs }) => Object.values(progs),
-  },
-  { place: "section", rule: onlyUtf8, found: ({ progs }) => Object.values(progs).map((s) => s.replace(/^\?/, "")) },
-  { place: "dataSection", rule: onlyUtf8, around: [".data.", ""], found: ({ sections }) => Object.keys(sections) },
-  { place: "variable", rule: onlyIdentifiers, found: ({ sections }) => Object.values(sections).flat() },
-  { place: "struct", rule: anything, found: ({ structs }) => Object.keys(structs) },
-  { place: "member", rule: anything, found: ({ structs }) => Object.values(structs).flat() },
-  { place: "enumeration", rule: anything },
-  { place: "value", rule: anything, found: ({ enums }) => Object.values(enums).flat() },
-  { place: "typedef", rule: anything, found: ({ structs }) => Object.keys(structs) },
-  { place: "integer", rule: anything },
-  { place: "license", rule: anything },
-];
+const isUtf8 = (name: string): boolean => !/\p{Cs}/u.test(name);
 
 /** A test's title on one line. */
 const titled = (names: readonly string[]): { name: string; title: string }[] =>
   names.map((name) => ({ name, title: JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}...` : name) }));
 
 /** Outcome of the generator: text, or the code of a SkelError; anything else is thrown on. */
-async function outcome(bytes: Uint8Array, options: Parameters<typeof generate>[1]): Promise<{ text?: string; code?: string }> {
+async function outcome(
+  bytes: Uint8Array,
+  options: Parameters<typeof generate>[1],
+): Promise<{ text?: string; code?: string }> {
   try {
     return { text: await generate(bytes, options) };
   } catch (e) {
@@ -153,7 +40,10 @@ test("the object with harmless names is read as it was meant", async () => {
     maps: ["counts"],
     progs: { handle: "tracepoint/syscalls/sys_enter_execve" },
     sections: { ".data": ["settings"] },
-    structs: { event: ["pid", "mode_of", "both"], pair_t: ["left", "right"] },
+    structs: [
+      ["pair_t", ["left", "right"]],
+      ["event", ["pid", "mode_of", "both"]],
+    ],
     enums: { Mode: ["MODE_ON", "MODE_OFF"] },
   });
 });
@@ -168,43 +58,66 @@ test("the recorders notice what the tests look for", () => {
   expect(() => evaluate(`import "node:fs";\n${skeleton}`)).toThrow("required node:fs");
 });
 
-describe.each(places)("as name of $place ($around)", ({ place, rule, found, around: [before, after] = ["", ""] }) => {
+describe("in every place that takes any name", () => {
   test.each(titled(HOSTILE))("$title", async ({ name }) => {
-    const full = `${before}${name}${after}`;
-    const bytes = objectWith({ ...HARMLESS, [place]: full });
-    const { text, code } = await outcome(bytes, { name: "x.bpf.o" });
-    expect(code).toBe(rule(full));
-    if (text === undefined) return;
-    expect(gate(text)).toEqual([]);
-    const evaluated = evaluate(text);
-    expect(evaluated.pwned).toBe(0);
-    // An empty section name or a `?` in front of it is no part of it.
-    if (found) expect(found(evaluated)).toContain(place === "section" ? full.replace(/^\?/, "") : full);
+    // ELF's names must be UTF-8; those of BTF may hold any bytes.
+    const elf = isUtf8(name);
+    const names: Names = {
+      ...HARMLESS,
+      ...(elf && { section: name, dataSection: `.data.${name}`, license: name }),
+      struct: name,
+      member: name,
+      enumeration: name,
+      value: name,
+      typedef: name,
+      integer: name,
+    };
+    const file = name.includes("/") ? "x.bpf.o" : `${name}.bpf.o`;
+    const { text, code } = await outcome(objectWith(names), { name: file });
+    expect(code).toBeUndefined();
+    expect(gate(text!)).toEqual([]);
+    const { pwned, name: objectName, progs, sections, structs, enums } = evaluate(text!);
+    expect(pwned).toBe(0);
+    expect(objectName).toMatch(/^[A-Za-z0-9_]+$/);
+    expect(progs).toEqual({ handle: names.section });
+    expect(sections).toEqual({ [names.dataSection]: ["settings"] });
+    expect(structs).toEqual([
+      [name, ["left", "right"]],
+      [name, [name, "mode_of", "both"]],
+    ]);
+    expect(Object.values(enums)).toEqual([[name, "MODE_OFF"]]);
   });
 });
 
-describe("as the object's file name", () => {
-  test.each(titled(HOSTILE.filter((name) => !name.includes("/"))))("$title", async ({ name }) => {
-    const { text } = await outcome(objectWith(HARMLESS), { name: `${name}.bpf.o` });
-    expect(gate(text!)).toEqual([]);
-    expect(evaluate(text!)).toMatchObject({ pwned: 0, maps: ["counts"] });
-    expect(evaluate(text!).name).toMatch(/^[A-Za-z0-9_]+$/);
+describe("where only identifiers are taken", () => {
+  const others = HOSTILE.filter((name) => !isIdentifier(name));
+  const places = (["map", "program", "variable"] as const).flatMap((place) =>
+    titled(others).map((row) => ({ place, ...row })),
+  );
+
+  test.each(places)("$title as name of a $place", async ({ place, name }) => {
+    const { code } = await outcome(objectWith({ ...HARMLESS, [place]: name }), { name: "x.bpf.o" });
+    expect(code).toBe(isUtf8(name) ? "ERR_NAME" : "ERR_ELF_FORMAT");
   });
 
-  test.each(titled(HOSTILE))("$title and nothing behind it", async ({ name }) => {
-    const { text } = await outcome(objectWith(HARMLESS), { name: `/tmp/${name}` });
-    expect(gate(text!)).toEqual([]);
-    expect(evaluate(text!)).toMatchObject({ pwned: 0, maps: ["counts"] });
-  });
-});
+  test.each(titled(others.filter((name) => name !== "a".repeat(128) && name.length < 5000)))(
+    "$title as objectName",
+    async ({ name }) => {
+      const { code } = await outcome(objectWith(HARMLESS), { name: "x.bpf.o", objectName: name });
+      expect(code).toBe("ERR_OPTION");
+    },
+  );
 
-describe("as objectName", () => {
-  test.each(titled(HOSTILE))("$title", async ({ name }) => {
-    const { text, code } = await outcome(objectWith(HARMLESS), { name: "x.bpf.o", objectName: name });
-    expect(code).toBe(/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? undefined : "ERR_OPTION");
-    if (text === undefined) return;
-    expect(gate(text)).toEqual([]);
-    expect(evaluate(text)).toMatchObject({ pwned: 0, name });
+  test.each([...new Set(WORDS)])("%s is taken for each of them", async (name) => {
+    const bytes = objectWith({ ...HARMLESS, map: name, program: name, variable: name });
+    const { text } = await outcome(bytes, { name: "x.bpf.o", objectName: name });
+    expect(gate(text!)).toEqual([]);
+    const { pwned, maps, progs, sections, ...evaluated } = evaluate(text!);
+    expect(pwned).toBe(0);
+    expect(evaluated.name).toBe(name);
+    expect(maps).toEqual([name]);
+    expect(Object.entries(progs)).toEqual([[name, HARMLESS.section]]);
+    expect(sections).toEqual({ ".data": [name] });
   });
 });
 
@@ -212,7 +125,6 @@ test("the names are hostile", () => {
   expect(PAYLOADS.filter((payload) => payload.includes("pwned")).length).toBeGreaterThan(30);
   expect(WORDS.every(isIdentifier)).toBe(true);
   expect(ODDITIES.filter(isIdentifier)).toEqual([]);
-  expect(inspectObject(objectWith({ ...HARMLESS, member: "\udc80\udcff" })).types[7]).toMatchObject({
-    members: [{ name: "\udc80\udcff" }, {}, {}],
-  });
+  const bytes = objectWith({ ...HARMLESS, member: "\udc80\udcff" });
+  expect(inspectObject(bytes).types[7]).toMatchObject({ members: [{ name: "\udc80\udcff" }, {}, {}] });
 });

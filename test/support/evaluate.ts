@@ -15,8 +15,8 @@ export interface Evaluated {
   readonly progs: Readonly<Record<string, string>>;
   /** Names of sections in the object, with their variables. */
   readonly sections: Readonly<Record<string, readonly string[]>>;
-  /** C names of structs, with their fields. */
-  readonly structs: Readonly<Record<string, readonly string[]>>;
+  /** C names of structs, with their fields, as they come. */
+  readonly structs: readonly (readonly [name: string, fields: readonly string[]])[];
   /** Exported enums, with their values. */
   readonly enums: Readonly<Record<string, readonly string[]>>;
 }
@@ -25,13 +25,13 @@ type Anything = Record<string, unknown>;
 
 /** Runs within the module's own realm, so that a changed prototype there shows. */
 const RECORDERS = `
-  const seen = { structs: {}, sections: {}, skeleton: undefined };
+  const seen = { structs: [], sections: {}, skeleton: undefined };
   const own = (object, key, value) => Object.defineProperty(object, key, { value, enumerable: true, configurable: true });
   const codec = { read: () => 0, write: () => {} };
   const memory = new Proxy({}, { get: (_, name) => () => 0 });
   const recorders = {
     struct(name, size, table, fast) {
-      own(seen.structs, name, Object.keys(table()));
+      seen.structs.push([name, Object.keys(table())]);
       if (fast) fast.write(memory, 0, fast.read(memory, 0));
       return codec;
     },
@@ -50,7 +50,11 @@ const RECORDERS = `
   });
   const prototypes = () => JSON.stringify([Object, Array, Function, String].map((c) => Object.getOwnPropertyNames(c.prototype)));
   const before = prototypes();
-  globalThis.report = (exported) => ({ seen, exported, clean: prototypes() === before });
+  globalThis.report = (exported) => ({
+    seen,
+    enums: Object.fromEntries(Object.entries(exported).filter(([, value]) => value !== codec)),
+    clean: prototypes() === before,
+  });
   globalThis.exports = {};
   globalThis.require = (id) => {
     if (id !== "@ebpf-skel/runtime/gen1") throw new Error("required " + id);
@@ -70,9 +74,13 @@ export function evaluate(text: string): Evaluated {
   const before = globals();
   runInContext(`(() => {${outputText}\n})()`, context, { timeout: 10_000 });
   if (globals() !== before) throw new Error("the module changed its globals");
-  const { seen, exported, clean } = runInContext("report(exports)", context) as {
-    seen: { structs: Anything; sections: Anything; skeleton: { name: string; maps: Anything; progs: Anything } };
-    exported: Anything;
+  const { seen, enums, clean } = runInContext("report(exports)", context) as {
+    seen: {
+      structs: [string, string[]][];
+      sections: Anything;
+      skeleton: { name: string; maps: Anything; progs: Anything };
+    };
+    enums: Anything;
     clean: boolean;
   };
   if (!clean) throw new Error("the module changed a prototype");
@@ -83,11 +91,8 @@ export function evaluate(text: string): Evaluated {
     maps: keys(seen.skeleton.maps),
     progs: copy(seen.skeleton.progs, (entry) => (typeof entry === "string" ? entry : (entry as Anything)["section"])),
     sections: copy(seen.sections, (names) => [...(names as string[])]),
-    structs: copy(seen.structs, (names) => [...(names as string[])]),
-    enums: copy(
-      Object.fromEntries(Object.entries(exported).filter(([, value]) => !keys(value).includes("read"))),
-      keys,
-    ),
+    structs: seen.structs.map(([name, fields]) => [name, [...fields]]),
+    enums: copy(enums, keys),
   };
 }
 

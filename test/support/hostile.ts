@@ -60,7 +60,6 @@ export const ODDITIES: readonly string[] = [
   "a-b",
   "a b",
   "\t",
-  "\u0000x".slice(1),
   "\u0001",
   "\u001b[31m",
   "\u007f",

@@ -1,13 +1,17 @@
 // Random numbers that a seed repeats, and how long a fuzz test goes on.
 
-/** FUZZ_SEED and FUZZ_SECONDS: where a run starts, and how long each test of a long run lasts. */
+/**
+ * FUZZ_SEED and FUZZ_SECONDS: where a run starts, and how long each test of a long run lasts. `npm test -- --full` has
+ * four times the rounds.
+ */
 export const seed: number = Number(process.env["FUZZ_SEED"] ?? 1);
 const seconds = Number(process.env["FUZZ_SECONDS"] ?? 0);
+const times = process.env["EBPF_SKEL_FULL"] === "1" ? 4 : 1;
 
 /** The numbers of the rounds: `count` of them, or as many as fit FUZZ_SECONDS. Each is a seed of its own. */
 export function* rounds(count: number): Generator<number> {
   const end = performance.now() + 1000 * seconds;
-  for (let i = 0; seconds > 0 ? performance.now() < end : i < count; i++) yield seed * 1_000_003 + i;
+  for (let i = 0; seconds > 0 ? performance.now() < end : i < times * count; i++) yield seed * 1_000_003 + i;
 }
 
 export interface Random {

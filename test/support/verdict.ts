@@ -1,6 +1,7 @@
 // What a fuzz test holds of one input: a result or a SkelError, within a second.
 
 import { isSkelError, type SkelError } from "../../src/errors.ts";
+import type { Warning } from "../../src/object/model.ts";
 
 /** What became of an input. */
 export type Verdict<T> =
@@ -19,14 +20,25 @@ const CODES: readonly string[] = [
 /** Milliseconds that one input may take. */
 const LIMIT = 1000;
 
+/** What a terminal would obey or hide. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/u;
+
 /** A message is one line that a terminal shows as it is, with names of the object escaped. */
 function faultsOf({ code, message }: SkelError): string[] {
   const faults: string[] = [];
   if (!CODES.includes(code)) faults.push(`code ${code}`);
-  if (/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/u.test(message)) faults.push(`unprintable: ${JSON.stringify(message)}`);
+  if (UNPRINTABLE.test(message)) faults.push(`unprintable: ${JSON.stringify(message)}`);
   if (message.length < 10 || message.length > 1000)
     faults.push(`${message.length} characters: ${message.slice(0, 200)}`);
   return faults;
+}
+
+/** The same for warnings, which need no code. */
+export function faultsOfWarnings(warnings: readonly Warning[]): string[] {
+  return warnings
+    .map(({ where, what }) => `${where}: ${what}`)
+    .filter((text) => UNPRINTABLE.test(text) || !/^.+: .{5,}$/.test(text))
+    .map((text) => `warning: ${JSON.stringify(text)}`);
 }
 
 /** Settles what a thrown `e` means; throws, naming the input, where it is no SkelError or says it badly. */
