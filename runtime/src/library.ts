@@ -2,8 +2,8 @@
 // one Library of this process. A missing library, an old one, or a missing function is an UnsupportedError.
 
 import { StateError, UnsupportedError, ValueError } from "./errors.ts";
-import { functions, type FunctionName } from "./library/functions.ts";
-import { openShared, type CFunction, type SharedLibrary } from "./native.ts";
+import { type FunctionName, functions } from "./library/functions.ts";
+import { type CFunction, openShared, type SharedLibrary } from "./native.ts";
 
 const soname = "libbpf.so.1";
 

@@ -1,11 +1,11 @@
 // A link: one attachment of one program. In: what libbpf's attach functions gave; out: its end, by the user's hand or
 // when the object is closed.
 
-import { StateError, ValueError } from "./errors.ts";
+import { StateError, UnsupportedError, ValueError } from "./errors.ts";
 import { bpfError } from "./library/failure.ts";
 import { idOf } from "./library/info.ts";
+import { type Log, withLog, withoutLog } from "./library/print.ts";
 import { libc, viewOf } from "./native.ts";
-import { withLog, withoutLog } from "./library/print.ts";
 import type { Program } from "./program.ts";
 import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/core.ts";
 
@@ -13,9 +13,9 @@ import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/c
 export interface Link extends Disposable, AsyncDisposable {
   /** The program's name. */
   readonly program: string;
-  /** undefined where the kernel has no link object: a USDT probe, perf events before Linux 5.15. */
+  /** undefined for USDT probes; before Linux 5.15 that of the perf event, where there is one. */
   readonly fd: number | undefined;
-  /** The kernel's id, as `bpftool link show id` takes it. */
+  /** The kernel's id, as `bpftool link show id` takes it; undefined where the kernel has no link object. */
   readonly id: number | undefined;
   /** Where it is pinned. */
   readonly pinPath: string | undefined;
@@ -29,6 +29,7 @@ export interface Link extends Disposable, AsyncDisposable {
   /**
    * Makes a file in a BPF file system that keeps the attachment alive after this process.
    * @throws BpfError EINVAL where the file system is none, EEXIST where the file is there
+   * @throws UnsupportedError for a USDT probe
    */
   pin(path: string): void;
   /** Removes the pin; the attachment ends with its skeleton again. */
@@ -64,7 +65,10 @@ class LinkHandle implements Link, LiveLink {
   }
 
   get fd(): number | undefined {
-    const fd = this.#library.fn("bpf_link__fd")(this.#use());
+    const pointer = this.#use();
+    // A USDT link is many perf events; its own descriptor is a 0 that nobody set (usdt.c, `struct bpf_link_usdt`).
+    if (this.#core.kind === "usdt") return undefined;
+    const fd = this.#library.fn("bpf_link__fd")(pointer);
     return fd < 0 ? undefined : fd;
   }
 
@@ -110,6 +114,11 @@ class LinkHandle implements Link, LiveLink {
 
   pin(path: string): void {
     const pointer = this.#use();
+    if (this.fd === undefined) {
+      throw new UnsupportedError(
+        `program ${this.program}: the kernel has no link object to pin for ${this.#core.kind}`,
+      );
+    }
     if (this.#pinPath !== undefined) {
       throw new StateError(`program ${this.program}: link is pinned at ${this.#pinPath} already (unpin it first)`);
     }
@@ -180,7 +189,7 @@ class LinkHandle implements Link, LiveLink {
     if (perfFd !== undefined) close(perfFd);
   }
 
-  #check(result: number, syscall: string, verb: string, log?: string): void {
+  #check(result: number, syscall: string, verb: string, log?: Log): void {
     if (result >= 0) return;
     const { name, owner } = this.#core;
     throw bpfError(owner.library, { errno: -result, syscall, verb, object: owner.name, program: name, log });

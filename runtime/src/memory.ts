@@ -43,26 +43,27 @@ export class Memory extends Numbers {
 
   /** The text of a `char[n]`. */
   chars(at: number, n: number): string {
-    within(this, at, n);
-    if (n > longestCached) return decodeText(this.u8s, at, n, this.keys);
-    if (((at | n | this.skew) & 3) !== 0) return textOf(this.view, at, n, this.keys);
-    return n === 16
+    // What every `comm` is; the other cases stand elsewhere, so that V8 still inlines this one into a struct's read.
+    return n === 16 && ((at | this.skew) & 3) === 0 && at >>> 0 <= this.size - 16
       ? text16(this.u32s, this.u8s, at >>> 2, this.keys)
-      : textOfWords(this.u32s, this.u8s, at >>> 2, n, this.keys);
+      : textOfAny(this, at, n);
   }
   /** Writes `text` and zeroes the rest of the `char[n]`. */
   setChars(at: number, n: number, text: string): void {
-    if (typeof text !== "string") refuse("a string", text);
-    within(this, at, n);
-    const length = text.length;
-    if (length > n) return encodeText(this.u8s, at, n, text, this.keys);
-    const u8s = this.u8s;
+    if (typeof text !== "string" || text.length > n || !(at >= 0 && at + n <= this.size)) {
+      return putText(this, at, n, text);
+    }
+    const { u8s, u32s } = this;
+    const { length } = text;
+    if (n === 16 && ((at | this.skew) & 3) === 0) {
+      const i = at >>> 2;
+      u32s[i] = u32s[i + 1] = u32s[i + 2] = u32s[i + 3] = 0;
+    } else clear(u8s, at + length, at + n);
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (code === 0 || code >= 0x80) return encodeText(u8s, at, n, text, this.keys);
+      if (code === 0 || code >= 0x80) return putText(this, at, n, text);
       u8s[at + i] = code;
     }
-    clear(u8s, at + length, at + n);
   }
 
   /** A copy of `n` bytes. */
@@ -168,6 +169,20 @@ export class Memory extends Numbers {
     if (typeof value !== "boolean") refuse("bool", value);
     this.setBits(at, bit, width, value ? 1 : 0);
   }
+}
+
+function textOfAny(m: Memory, at: number, n: number): string {
+  within(m, at, n);
+  if (n > longestCached) return decodeText(m.u8s, at, n, m.keys);
+  return ((at | n | m.skew) & 3) === 0
+    ? textOfWords(m.u32s, m.u8s, at >>> 2, n, m.keys)
+    : textOf(m.view, at, n, m.keys);
+}
+
+function putText(m: Memory, at: number, n: number, text: string): void {
+  if (typeof text !== "string") refuse("a string", text);
+  within(m, at, n);
+  encodeText(m.u8s, at, n, text, m.keys);
 }
 
 function withinBits(m: Memory, at: number, bit: number, width: number): void {

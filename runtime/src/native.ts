@@ -120,11 +120,9 @@ export function viewOf(address: number, size: number): ArrayBuffer {
   return koffi().view(BigInt(address), size);
 }
 
-/** The C string at `address`, of `length` bytes where given, else up to its NUL. */
-export function stringAt(address: number, length?: number): string {
-  return length === undefined
-    ? koffi().decode.string(BigInt(address))
-    : koffi().decode.string(BigInt(address), length);
+/** The `length` bytes of text at `address`. */
+export function stringAt(address: number, length: number): string {
+  return koffi().decode.string(BigInt(address), length);
 }
 
 /** Text as a NUL-terminated C string; keep the result reachable while C uses its address. */

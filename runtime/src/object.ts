@@ -2,16 +2,16 @@
 // sections, and ends them in the order that libbpf and the kernel need.
 
 import { StateError } from "./errors.ts";
-import { bpfError } from "./library/failure.ts";
 import type { Library } from "./library.ts";
+import { bpfError } from "./library/failure.ts";
+import { canListen, type Log, withLog, withoutLog } from "./library/print.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
 import { loadHint } from "./object/hints.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
-import { canListen, withLog, withoutLog } from "./library/print.ts";
+import { findRefusal, verifierError } from "./object/verifier.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
 import type { LiveBytes } from "./sections/bytes.ts";
-import { findRefusal, verifierError } from "./object/verifier.ts";
 
 type Phase = "open" | "loading" | "loaded" | "closed";
 
@@ -63,7 +63,8 @@ export class BpfObject implements ProgramOwner {
 
   /** @throws StateError unless loaded */
   useLoaded(): void {
-    if (this.#phase !== "loaded") throw new StateError(`${this.name}: ${this.#phase === "closed" ? "closed" : "not loaded"}`);
+    if (this.#phase !== "loaded")
+      throw new StateError(`${this.name}: ${this.#phase === "closed" ? "closed" : "not loaded"}`);
   }
 
   /** `struct bpf_map *` of the map, or 0. */
@@ -107,7 +108,7 @@ export class BpfObject implements ProgramOwner {
       this.close();
       throw new StateError(`${this.name}: closed while it was being loaded`);
     }
-    this.#loaded(result, "", buffers);
+    this.#loaded(result, undefined, buffers);
   }
 
   /** Whether any program has a live link. */
@@ -175,6 +176,7 @@ export class BpfObject implements ProgramOwner {
     const failures: unknown[] = [];
     try {
       await forEachAtOnce(this.#takeLinks(), (link) => link.releaseAsync(), failures);
+      await Promise.allSettled(this.#work);
     } finally {
       this.#free();
     }
@@ -187,8 +189,8 @@ export class BpfObject implements ProgramOwner {
   }
 
   #free(): void {
-    for (const section of this.sections) section.close();
     for (const map of this.maps) map.close();
+    for (const section of this.sections) section.close();
     const pointer = this.#pointer;
     const close = this.library.fn("bpf_object__close");
     // A detachAsync under way may still use the object's memory.
@@ -196,7 +198,7 @@ export class BpfObject implements ProgramOwner {
     else void Promise.allSettled(this.#work).then(() => close(pointer));
   }
 
-  #loaded(result: number, log: string, buffers: readonly LogBuffer[]): void {
+  #loaded(result: number, log: Log | undefined, buffers: readonly LogBuffer[]): void {
     if (result >= 0) {
       this.#phase = "loaded";
       return;
@@ -206,16 +208,17 @@ export class BpfObject implements ProgramOwner {
     throw error;
   }
 
-  #loadError(errno: number, log: string, buffers: readonly LogBuffer[]): Error {
+  #loadError(errno: number, log: Log | undefined, buffers: readonly LogBuffer[]): Error {
     const syscall = "bpf_object__load";
-    const refusal = findRefusal(log) ?? refusalIn(buffers);
+    const printed = log?.text ?? "";
+    const refusal = findRefusal(printed) ?? refusalIn(buffers);
     if (refusal !== undefined) return verifierError(errno, this.name, refusal, syscall);
     const hint = loadHint(
       errno,
       this.#loadable().map(({ kind }) => kind),
     );
-    const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(log)?.[1];
-    const map = /map '([^']+)': failed to create/.exec(log)?.[1];
+    const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
+    const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
     return bpfError(this.library, { errno, syscall, object: this.name, where: this.name, map, program, hint, log });
   }
 
@@ -245,7 +248,11 @@ function refusalIn(buffers: readonly LogBuffer[]): { program: string; log: strin
   return logs.findLast(({ log }) => log.trim() !== "");
 }
 
-async function forEachAtOnce<T>(items: readonly T[], run: (item: T) => Promise<void>, failures: unknown[]): Promise<void> {
+async function forEachAtOnce<T>(
+  items: readonly T[],
+  run: (item: T) => Promise<void>,
+  failures: unknown[],
+): Promise<void> {
   for (let i = 0; i < items.length; i += detachedAtOnce) {
     const ended = await Promise.allSettled(items.slice(i, i + detachedAtOnce).map(run));
     for (const end of ended) if (end.status === "rejected") failures.push(end.reason);

@@ -5,7 +5,7 @@ import type { Codec } from "./codec/codec.ts";
 import { StateError, ValueError } from "./errors.ts";
 import { show } from "./memory/refuse.ts";
 import { type SectionBytes, Writer } from "./sections/bytes.ts";
-import { elementsOf } from "./sections/elements.ts";
+import { accessElements } from "./sections/elements.ts";
 import type { SectionSpec, Variables } from "./sections/types.ts";
 
 /** A section of global data: its ELF name, its size, and each variable's offset and codec. For generated code. */
@@ -43,7 +43,13 @@ export function sectionObject(
     let writer: Writer<unknown> | undefined;
     Object.defineProperty(made, name, {
       enumerable: true,
-      get: () => readChecked(codec, bytes.read(), offset, path),
+      get() {
+        try {
+          return codec.read(bytes.read(), offset);
+        } catch {
+          return readChecked(codec, bytes.read(), offset, path);
+        }
+      },
       set: refuse ?? ((value: unknown) => (writer ??= new Writer(codec)).write(bytes, offset, value, path)),
     });
   }
@@ -51,7 +57,7 @@ export function sectionObject(
     if (!Object.hasOwn(variables, name)) throw new ValueError(`${ident}: has no variable ${show(name)}`, ident);
     const [offset, codec] = variables[name]!;
     const path = `${ident}.${name}`;
-    return elementsOf(codec, bytes, offset, path, refuser(path));
+    return accessElements(codec, bytes, offset, path, refuser(path));
   };
   Object.defineProperty(made, "$at", { value: at });
   return Object.freeze(made);

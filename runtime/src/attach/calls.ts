@@ -2,11 +2,11 @@
 
 import { UnsupportedError, ValueError } from "../errors.ts";
 import { bpfError } from "../library/failure.ts";
+import { withLog } from "../library/print.ts";
 import type { Link } from "../link.ts";
 import { makeLink } from "../link.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, cString, hostMemory, lastErrno, libc } from "../native.ts";
-import { withLog } from "../library/print.ts";
 import { type LiveLink, type ProgramCore, useProgram } from "../program/core.ts";
 import { attachHint } from "./hints.ts";
 import type {
@@ -62,7 +62,8 @@ function fail(core: ProgramCore, option: string, expected: string, got: unknown)
 }
 
 function cookieOf(core: ProgramCore, { cookie = 0n }: CookieOptions): bigint {
-  if (typeof cookie !== "bigint" || BigInt.asUintN(64, cookie) !== cookie) fail(core, "cookie", "u64 as a bigint", cookie);
+  if (typeof cookie !== "bigint" || BigInt.asUintN(64, cookie) !== cookie)
+    fail(core, "cookie", "u64 as a bigint", cookie);
   return cookie;
 }
 
@@ -138,7 +139,13 @@ export function attachRawTracepoint(core: ProgramCore, given: RawTracepointOptio
   const opts = options(16);
   opts.setU64(8, cookie);
   const attach = library.fn("bpf_program__attach_raw_tracepoint_opts");
-  return attempt(core, "bpf_program__attach_raw_tracepoint_opts", name, () => attach(core.pointer, name, at(opts)), opts);
+  return attempt(
+    core,
+    "bpf_program__attach_raw_tracepoint_opts",
+    name,
+    () => attach(core.pointer, name, at(opts)),
+    opts,
+  );
 }
 
 export function attachKprobe(core: ProgramCore, given: KprobeOptions): Attached {

@@ -1,7 +1,7 @@
 // What to do about a failed attach, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { EACCES, EBADF, EBUSY, EINVAL, ENOENT, EPERM, ESRCH } from "../library/errno.ts";
+import { EACCES, EBADF, EBUSY, EEXIST, EINVAL, ENOENT, EPERM, ESRCH } from "../library/errno.ts";
 import { hasDevice, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
 
 const viaTracefs: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracepoint", "kprobe", "ksyscall"]);
@@ -27,6 +27,8 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
     case EACCES:
     case EPERM:
       return refused(kind);
+    case EEXIST:
+      return `it is attached to ${target} already`;
     case ESRCH:
       return viaPerf.has(kind) ? "there is no such process" : undefined;
     case EBUSY:

@@ -70,15 +70,16 @@ const elsewhere: Readonly<Partial<Record<ProgramKind, string>>> = {
   lirc: "attach it with bpftool prog attach, by its id",
   struct_ops: "it is attached with its struct_ops map",
   netfilter: "attach it with bpf_link_create, by its fd",
-  kprobe_multi: "its section needs a pattern: SEC(\"kprobe.multi/tcp_*\")",
-  uprobe_multi: "its section needs a target: SEC(\"uprobe.multi/libc.so.6:malloc*\")",
-  iter: "its section names what it iterates over: SEC(\"iter/task\")",
+  kprobe_multi: 'its section needs a pattern: SEC("kprobe.multi/tcp_*")',
+  uprobe_multi: 'its section needs a target: SEC("uprobe.multi/libc.so.6:malloc*")',
+  iter: 'its section names what it iterates over: SEC("iter/task")',
   unknown: "libbpf does not know its section",
 };
 
 /** Where programs go that ebpf-skel does not attach; undefined for those that it does. */
 export function attachedElsewhere(kind: ProgramKind, section: string): string | undefined {
   if (kind === "xdp" && /\/(dev|cpu)map$/.test(section)) return "a devmap or cpumap entry carries it";
+  if (kind === "iter" && iteratesOver.has(specOf(section))) return "what it iterates over needs a descriptor";
   if (exampleOptions(kind) !== undefined || placedBySection(kind, section)) return undefined;
   return elsewhere[kind];
 }

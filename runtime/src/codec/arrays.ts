@@ -4,6 +4,7 @@ import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
 import { detailsOf } from "./fields.ts";
+import { u8 } from "./scalars.ts";
 
 const texts: Map<number, Codec<string>> = /*@__PURE__*/ new Map();
 const blobs: Map<number, Codec<Uint8Array>> = /*@__PURE__*/ new Map();
@@ -34,6 +35,7 @@ export function bytes(n: number): Codec<Uint8Array> {
       size: n,
       read: (m, at) => m.bytes(at, n),
       write: (m, at, value) => m.setBytes(at, n, value),
+      elements: { length: n, codec: u8 as Codec<unknown, unknown> },
     });
     blobs.set(n, codec);
   }
@@ -67,6 +69,7 @@ function makeList<T, Init>(n: number, codec: Codec<T, Init>): Codec<readonly T[]
     },
     bigEndian,
     hasText: hasText ?? (() => true),
+    elements: { length: n, codec: codec as Codec<unknown, unknown> },
   });
 }
 

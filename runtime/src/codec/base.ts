@@ -4,7 +4,7 @@ import type { Memory } from "../memory.ts";
 import { isBytes } from "../memory/refuse.ts";
 import { checkWhole, readChecked, refuseAt, writeChecked } from "./checked.ts";
 import type { Codec, FieldBytes } from "./codec.ts";
-import { type Details, type Field, setOwn } from "./fields.ts";
+import { type Details, type Elements, type Field, setOwn } from "./fields.ts";
 import { borrow, giveBack } from "./scratch.ts";
 
 /** A type's own part of its codec. */
@@ -18,6 +18,7 @@ export interface Parts<T, Init> {
   readonly bigEndian?: boolean | undefined;
   readonly root?: string | undefined;
   readonly hasText?: (() => boolean) | undefined;
+  readonly elements?: Elements | undefined;
   readonly fields?: (() => readonly Field[]) | undefined;
 }
 
@@ -32,6 +33,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   readonly bigEndian: boolean;
   readonly root: string;
   readonly hasText: () => boolean;
+  readonly elements: Elements | undefined;
   readonly fields: (() => readonly Field[]) | undefined;
 
   constructor(parts: Parts<T, Init>) {
@@ -43,6 +45,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
     this.bigEndian = parts.bigEndian === true;
     this.root = parts.root ?? "";
     this.hasText = parts.hasText ?? no;
+    this.elements = parts.elements;
     this.fields = parts.fields;
     Object.freeze(this);
   }

@@ -10,6 +10,12 @@ export interface Field {
   readonly codec: Codec<unknown, unknown>;
 }
 
+/** The elements of an array. */
+export interface Elements {
+  readonly length: number;
+  readonly codec: Codec<unknown, unknown>;
+}
+
 /** What this package's codecs have beside the contract. Asked by name, so that two installed copies agree. */
 export interface Details {
   /** The byte order of decode and encode; reading and writing follow the memory. */
@@ -18,6 +24,8 @@ export interface Details {
   readonly root: string;
   /** Whether a `char[N]` is in it, whose text has another rule in keys. */
   readonly hasText: () => boolean;
+  /** What an array is made of. */
+  readonly elements?: Elements | undefined;
   /** A struct's table, in order. */
   readonly fields?: (() => readonly Field[]) | undefined;
 }
@@ -25,6 +33,11 @@ export interface Details {
 /** The fields of a struct's codec, in the order of its table; undefined for a codec of any other type. */
 export function fieldsOf(codec: Codec<unknown, never>): readonly Field[] | undefined {
   return detailsOf(codec).fields?.();
+}
+
+/** What the codec of an array is made of; undefined for a codec of any other type. */
+export function elementsOf(codec: Codec<unknown, never>): Elements | undefined {
+  return detailsOf(codec).elements;
 }
 
 /** The details of any codec; one written by a user has none and may contain text. */

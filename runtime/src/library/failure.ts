@@ -2,8 +2,9 @@
 // error whose message reads `where: call: ERRNO (what to do)`.
 
 import { BpfError } from "../errors.ts";
-import { errnoName, errnoText } from "./errno.ts";
 import type { Library } from "../library.ts";
+import { errnoName, errnoText } from "./errno.ts";
+import type { Log } from "./print.ts";
 
 /** A failed call. */
 export interface Failure {
@@ -20,23 +21,25 @@ export interface Failure {
   readonly program?: string | undefined;
   /** What to do, where it is known better than from libbpf's lines. */
   readonly hint?: string | undefined;
-  readonly log?: string | undefined;
+  readonly log?: Log | undefined;
 }
 
 /** The BpfError for `failure`. */
 export function bpfError(library: Library | undefined, failure: Failure): BpfError {
   const { errno, syscall, verb, object, map, program, log } = failure;
   const code = errnoName(errno);
-  const hint = failure.hint ?? firstWarning(log) ?? errnoText(library, errno);
+  const hint = failure.hint ?? spoken(log?.warning) ?? errnoText(library, errno);
   const own = map !== undefined ? `map ${map}` : program !== undefined ? `program ${program}` : object;
   const where = failure.where ?? own;
   const what = `${verb ?? syscall}: ${code}${hint === undefined ? "" : ` (${hint})`}`;
   const message = where === undefined ? what : `${where}: ${what}`;
-  return new BpfError(message, { code, errno, syscall, object, map, program, hint, log });
+  return new BpfError(message, { code, errno, syscall, object, map, program, hint, log: log?.text });
 }
 
-/** libbpf's first line is the most specific one: later ones say what failed because of it. */
-function firstWarning(log: string | undefined): string | undefined {
-  const line = log?.split("\n").find((text) => text !== "");
-  return line?.replace(/^libbpf: /, "").replace(/\.$/, "");
+/** A warning of libbpf as part of a message. */
+function spoken(warning: string | undefined): string | undefined {
+  return warning
+    ?.split("\n", 1)[0]!
+    .replace(/^libbpf: /, "")
+    .replace(/\.$/, "");
 }

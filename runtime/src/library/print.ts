@@ -11,17 +11,27 @@ export type LogLevel = "warn" | "info" | "debug";
 /** Takes one line (or block of lines) that libbpf printed, without its final newline. */
 export type Logger = (level: LogLevel, text: string) => void;
 
+/** What libbpf printed during one call. */
+export interface Log {
+  /** Warnings and notes, a line each. */
+  readonly text: string;
+  /** The first warning: the most specific one, since later ones say what failed because of it. */
+  readonly warning: string | undefined;
+}
+
 interface Line {
   readonly level: number;
   readonly text: string;
 }
 
 const levels: readonly LogLevel[] = ["warn", "info", "debug"];
+const warn = 0;
 const debug = 2;
+const silence: Log = { text: "", warning: undefined };
 
 let logger: Logger | undefined;
 let print: number | undefined;
-let lines: Line[] = [];
+let lines: Line[] | undefined;
 let asyncCalls = 0;
 const keeping: (readonly object[])[] = [];
 
@@ -43,24 +53,24 @@ export function canListen(): boolean {
  * Runs a call into libbpf; gives its result and the warnings and notes that libbpf printed meanwhile. What libbpf uses by
  * address is passed as `keep`: hearing a line runs JavaScript, which may collect garbage in the middle of the call.
  */
-export function withLog<T>(library: Library, call: () => T, ...keep: readonly object[]): { result: T; log: string } {
-  if (!canListen()) return { result: call(), log: "" };
+export function withLog<T>(library: Library, call: () => T, ...keep: readonly object[]): { result: T; log: Log } {
+  if (!canListen()) return { result: call(), log: silence };
   const setPrint = library.fn("libbpf_set_print");
-  let heard: Line[];
+  const heard: Line[] = [];
   let result: T;
   keeping.push(keep);
+  lines = heard;
   setPrint((print ??= registerPrint(hear)));
   try {
     result = call();
   } finally {
     setPrint(0);
+    lines = undefined;
     keeping.pop();
-    heard = lines;
-    lines = [];
     tell(heard);
   }
-  const log = heard.filter((line) => line.level < debug);
-  return { result, log: log.map((line) => line.text).join("\n") };
+  const kept = heard.filter((line) => line.level < debug).map((line) => line.text);
+  return { result, log: { text: kept.join("\n"), warning: heard.find((line) => line.level === warn)?.text } };
 }
 
 /** Runs a call into libbpf on another thread, while libbpf is silent. */
@@ -68,14 +78,20 @@ export async function withoutLog<A extends readonly unknown[], R>(fn: (...args: 
   asyncCalls++;
   try {
     return await callAsync(fn, ...args);
+  } catch {
+    // koffi's queue is full, which it says before it calls anything: then here and now.
+    return fn(...args);
   } finally {
     asyncCalls--;
   }
 }
 
-/** Mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. */
+/**
+ * Mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. What another
+ * thread's libbpf prints meanwhile comes here too, once the call is over: it is nobody's.
+ */
 function hear(level: number, format: number, args: number): void {
-  if (level >= debug && logger === undefined) return;
+  if (lines === undefined || (level >= debug && logger === undefined)) return;
   const { vasprintf, free } = libc();
   const out = new BigUint64Array(1);
   const length = vasprintf(addressOf(out.buffer as ArrayBuffer), format, args);

@@ -1,6 +1,6 @@
 // ARRAY maps: a fixed number of values by index, all of them there from the start.
 
-import { readChecked, writeChecked } from "../codec/checked.ts";
+import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { ValueError } from "../errors.ts";
 import type { functions } from "../library/functions.ts";
@@ -11,7 +11,7 @@ import { lockFlag } from "./flags.ts";
 import { iterate } from "./iterator.ts";
 import { PlainMap } from "./plain.ts";
 import { rawBytes } from "./raw.ts";
-import { makeScratch, type Scratch } from "./scratch.ts";
+import { explain, makeScratch, type Scratch } from "./scratch.ts";
 
 /** An array map in the kernel. Entries can be written and never deleted. */
 export interface ArrayMap<V, VInit = V> extends BpfMap {
@@ -67,7 +67,7 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
     const scratch = this.#take(index);
     try {
       const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
-      if (result === 0) return readChecked(this.#value, scratch.out, 0, this.#valuePath);
+      if (result === 0) return this.#readValue(scratch);
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
     } finally {
       this.#scratch = scratch;
@@ -77,7 +77,7 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
   set(index: number, value: VInit, options?: ArraySetOptions): void {
     const scratch = this.#take(index);
     try {
-      writeChecked(this.#value, scratch.value, 0, value, this.#valuePath);
+      this.#writeValue(scratch, value);
       const flags = options?.lock === true ? lockFlag : 0;
       const result = this.#update(this.#map.use(), scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
@@ -122,6 +122,24 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
 
   get raw(): ArrayMap<Uint8Array> {
     return (this.#raw ??= new ArrayHandle(this.#map, rawBytes(this.#map.valueSize)));
+  }
+
+  // `writeChecked` and `readChecked` at call sites of their own, where V8 may see one codec only and inline it.
+  #writeValue(scratch: Scratch, value: VInit): void {
+    try {
+      this.#value.write(scratch.value, 0, value);
+    } catch (e) {
+      this.#map.use();
+      throw explain(e, this.#value, scratch.value, value, this.#valuePath);
+    }
+  }
+
+  #readValue(scratch: Scratch): V {
+    try {
+      return this.#value.read(scratch.out, 0);
+    } catch {
+      return readChecked(this.#value, scratch.out, 0, this.#valuePath);
+    }
   }
 
   /** Scratch memory that holds the key of `index`. */

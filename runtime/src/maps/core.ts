@@ -1,10 +1,10 @@
 // What every map handle works on: the kernel's map behind a file descriptor, until the skeleton closes it. A MapSpec is
 // what generated code says of a map; it makes the handle, so that a kind nobody uses is left out of a bundle.
 
-import { EPERM, ENOENT, E2BIG, EBUSY, EEXIST, ENOMEM, EINVAL, ENOTSUPP } from "../library/errno.ts";
-import { StateError, type BpfError } from "../errors.ts";
-import { bpfError } from "../library/failure.ts";
+import { type BpfError, StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
+import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
+import { bpfError } from "../library/failure.ts";
 import { mapInfo } from "../library/info.ts";
 
 /** What is known of a loaded map of any kind. */
@@ -56,12 +56,10 @@ export class LoadedMap implements MapCore {
   readonly valueSize: number;
   readonly library: Library;
   rawFd: number;
+  readonly #created: boolean;
   #known: { id: number; maxEntries: number } | undefined;
 
-  constructor(
-    library: Library,
-    fields: Pick<MapCore, "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd">,
-  ) {
+  constructor(library: Library, fields: Pick<MapCore, "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd">) {
     this.library = library;
     this.name = fields.name;
     this.type = fields.type;
@@ -69,6 +67,7 @@ export class LoadedMap implements MapCore {
     this.keySize = fields.keySize;
     this.valueSize = fields.valueSize;
     this.rawFd = fields.rawFd;
+    this.#created = fields.rawFd >= 0;
   }
 
   get fd(): number {
@@ -84,8 +83,9 @@ export class LoadedMap implements MapCore {
   }
 
   use(): number {
-    if (this.rawFd < 0) throw new StateError(`map ${this.name}: closed with ${this.object}`);
-    return this.rawFd;
+    if (this.rawFd >= 0) return this.rawFd;
+    const why = this.#created ? `closed with ${this.object}` : "not created, its autocreate is off";
+    throw new StateError(`map ${this.name}: ${why}`);
   }
 
   /** The descriptor is libbpf's and its number is soon another file's: no handle may use it from now on. */

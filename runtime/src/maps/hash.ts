@@ -1,7 +1,7 @@
 // HASH and LRU_HASH maps, with the words of ES `Map`. Keys and values pass through the map's scratch memory; nothing of
 // the caller's runs between the kernel's answer and its decoding.
 
-import { readChecked, writeChecked } from "../codec/checked.ts";
+import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { ENOENT } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
@@ -11,7 +11,7 @@ import { type SetOptions, updateFlags } from "./flags.ts";
 import { iterate } from "./iterator.ts";
 import { PlainMap } from "./plain.ts";
 import { rawBytes } from "./raw.ts";
-import { makeScratch, type Scratch } from "./scratch.ts";
+import { explain, makeScratch, type Scratch } from "./scratch.ts";
 import { walk } from "./walk.ts";
 
 /** A hash map in the kernel; an LRU one drops its oldest entries when it is full. */
@@ -67,9 +67,9 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
   get(key: K): V | undefined {
     const scratch = this.#take();
     try {
-      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      this.#writeKey(scratch, key);
       const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
-      if (result === 0) return readChecked(this.#value, scratch.out, 0, this.#valuePath);
+      if (result === 0) return this.#readValue(scratch);
       if (result === -ENOENT) return undefined;
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
     } finally {
@@ -81,8 +81,8 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     const flags = options === undefined ? 0 : updateFlags(options, `map ${this.name}`);
     const scratch = this.#take();
     try {
-      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
-      writeChecked(this.#value, scratch.value, 0, value, this.#valuePath);
+      this.#writeKey(scratch, key);
+      this.#writeValue(scratch, value);
       const result = this.#update(this.#map.use(), scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
     } finally {
@@ -93,7 +93,7 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
   has(key: K): boolean {
     const scratch = this.#take();
     try {
-      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      this.#writeKey(scratch, key);
       const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
       if (result === 0) return true;
       if (result === -ENOENT) return false;
@@ -106,7 +106,7 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
   delete(key: K): boolean {
     const scratch = this.#take();
     try {
-      writeChecked(this.#key, scratch.key, 0, key, this.#keyPath);
+      this.#writeKey(scratch, key);
       const result = this.#map.library.fn("bpf_map_delete_elem")(this.#map.use(), scratch.keyAt);
       if (result === 0) return true;
       if (result === -ENOENT) return false;
@@ -148,8 +148,34 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     return (this.#raw ??= new HashHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
   }
 
+  // `writeChecked` and `readChecked` at call sites of their own, where V8 may see one codec only and inline it.
+  #writeKey(scratch: Scratch, key: K): void {
+    try {
+      this.#key.write(scratch.key, 0, key);
+    } catch (e) {
+      this.#map.use();
+      throw explain(e, this.#key, scratch.key, key, this.#keyPath);
+    }
+  }
+
+  #writeValue(scratch: Scratch, value: VInit): void {
+    try {
+      this.#value.write(scratch.value, 0, value);
+    } catch (e) {
+      this.#map.use();
+      throw explain(e, this.#value, scratch.value, value, this.#valuePath);
+    }
+  }
+
+  #readValue(scratch: Scratch): V {
+    try {
+      return this.#value.read(scratch.out, 0);
+    } catch {
+      return readChecked(this.#value, scratch.out, 0, this.#valuePath);
+    }
+  }
+
   #take(): Scratch {
-    this.#map.use();
     const scratch = this.#scratch ?? makeScratch(this.#map.keySize, this.#map.valueSize);
     this.#scratch = undefined;
     return scratch;

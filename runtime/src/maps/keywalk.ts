@@ -2,9 +2,9 @@
 // the first key when the current one is gone, so this remembers what it has given and gives no key twice.
 
 import { ENOENT } from "../library/errno.ts";
+import type { functions } from "../library/functions.ts";
 import type { Memory } from "../memory.ts";
 import type { CFunction } from "../native.ts";
-import type { functions } from "../library/functions.ts";
 import type { MapCore } from "./core.ts";
 import { aligned, area } from "./scratch.ts";
 
@@ -93,6 +93,11 @@ export class KeyWalk {
   }
 
   #tooFast(): Error {
-    return this.#map.failure(-EAGAIN, "bpf_map_get_next_key", "iterate", "the map changes faster than it can be walked");
+    return this.#map.failure(
+      -EAGAIN,
+      "bpf_map_get_next_key",
+      "iterate",
+      "the map changes faster than it can be walked",
+    );
   }
 }

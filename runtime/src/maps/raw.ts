@@ -3,12 +3,11 @@
 import type { Codec, FieldBytes } from "../codec/codec.ts";
 import { ValueError } from "../errors.ts";
 import type { Memory } from "../memory.ts";
+import { isBytes, show } from "../memory/refuse.ts";
 
 function checkLength(value: unknown, size: number, path: string): void {
   const where = path === "" ? "" : `${path}: `;
-  if (!(value instanceof Uint8Array)) {
-    throw new ValueError(`${where}expected a Uint8Array of ${size} bytes, got ${typeof value}`, path);
-  }
+  if (!isBytes(value)) throw new ValueError(`${where}expected a Uint8Array of ${size} bytes, got ${show(value)}`, path);
   if (value.length !== size) throw new ValueError(`${where}expected ${size} bytes, got ${value.length}`, path);
 }
 

@@ -1,6 +1,8 @@
 // The memory through which one map's keys and values pass to the kernel and back. Write areas are written by codecs only,
 // so their padding stays zero; the kernel writes only to `out`.
 
+import type { Codec } from "../codec/codec.ts";
+import { isValueError } from "../errors.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
 
@@ -39,4 +41,10 @@ export function makeScratch(keySize: number, valueSize: number): Scratch {
     out: out.memory,
     outAt: out.at,
   };
+}
+
+/** What to throw for `error`, which `codec.write` threw: the slow way knows the place in `value`. As `writeChecked` does. */
+export function explain<T>(error: unknown, codec: Codec<unknown, T>, m: Memory, value: T, path: string): unknown {
+  if (isValueError(error) || error instanceof TypeError) codec.check(m, 0, value, path);
+  return error;
 }

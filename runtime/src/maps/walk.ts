@@ -23,12 +23,15 @@ export interface Walk {
 const wantedEntries = 1024;
 const wantedBytes = 1 << 20;
 
-/** A walk over all of `map`, in the kernel's order. */
-export function walk(map: MapCore): Walk {
-  const entry = Math.max(map.keySize + map.valueSize, 1);
-  const affordable = Math.max(Math.floor(wantedBytes / entry), 16);
-  const batches = new BatchWalk(map, Math.min(wantedEntries, affordable, Math.max(map.maxEntries, 1)));
+/** A walk over all of `map`, in the kernel's order; `capacity` is how many entries its batches hold at first. */
+export function walk(map: MapCore, capacity: number = capacityFor(map)): Walk {
+  const batches = new BatchWalk(map, capacity);
   return batches.start() ? batches : new KeyWalk(map);
+}
+
+function capacityFor({ keySize, valueSize, maxEntries }: MapCore): number {
+  const affordable = Math.max(Math.floor(wantedBytes / Math.max(keySize + valueSize, 1)), 16);
+  return Math.min(wantedEntries, affordable, Math.max(maxEntries, 1));
 }
 
 interface Batch {

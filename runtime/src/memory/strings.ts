@@ -7,7 +7,9 @@ import { decodeText } from "./text.ts";
 /** The longest `char[N]` that is looked up here. */
 export const longestCached = 64;
 
-const slots = 256;
+// Enough that the few hundred names of a busy host seldom share a slot.
+const slots = 1024;
+const shift = 22; // a 32-bit hash to a slot
 
 // A slot that was never filled is right as it is: zero words are "".
 const first: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
@@ -23,15 +25,20 @@ export function text16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: bool
   const c = u32s[i + 2]!;
   const d = u32s[i + 3]!;
   const mixed = a ^ Math.imul(b, 0x9e3779b1) ^ Math.imul(c, 0x85ebca6b) ^ Math.imul(d, 0xc2b2ae35);
-  const slot = Math.imul(mixed, 0x27d4eb2f) >>> 24;
-  if (first[slot] === a && second[slot] === b && third[slot] === c && fourth[slot] === d) return texts[slot]!;
+  const slot = Math.imul(mixed, 0x27d4eb2f) >>> shift;
+  return first[slot] === a && second[slot] === b && third[slot] === c && fourth[slot] === d
+    ? texts[slot]!
+    : miss16(u32s, u8s, i, keys, slot);
+}
+
+function miss16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: boolean, slot: number): string {
   const text = decodeText(u8s, i * 4, 16, true);
   const nul = text.indexOf("\0");
   if (nul >= 0) return keys ? text : text.slice(0, nul);
-  first[slot] = a;
-  second[slot] = b;
-  third[slot] = c;
-  fourth[slot] = d;
+  first[slot] = u32s[i]!;
+  second[slot] = u32s[i + 1]!;
+  third[slot] = u32s[i + 2]!;
+  fourth[slot] = u32s[i + 3]!;
   texts[slot] = text;
   return text;
 }
@@ -60,7 +67,7 @@ export function textOfWords(u32s: Uint32Array, u8s: Uint8Array, i: number, n: nu
   const count = (n + 3) >>> 2;
   let hash = 0;
   for (let k = 0; k < count; k++) hash = Math.imul(hash ^ u32s[i + k]!, 0x9e3779b1) ^ (hash >>> 15);
-  const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> 24;
+  const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> shift;
   const { words, texts } = tables[count] ?? addTable(count);
   const from = slot * count;
   let same = 0;

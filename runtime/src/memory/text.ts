@@ -72,7 +72,7 @@ function sequenceLength(bytes: Uint8Array, i: number): number {
   return length;
 }
 
-/** Writes `text` and zeroes up to `n` bytes. Of a text that does not fit nothing or a part is written. */
+/** Writes `text` and zeroes the rest of the `n` bytes. A text that is refused may be written in part. */
 export function encodeText(u8s: Uint8Array, at: number, n: number, text: string, keys: boolean): void {
   const nul = keys ? -1 : text.indexOf("\0");
   if (nul >= 0) refuse("no NUL inside", text, "a C string ends at its first NUL");
@@ -83,9 +83,9 @@ export function encodeText(u8s: Uint8Array, at: number, n: number, text: string,
     const length = encodedLength(code);
     if (length === 0) refuse("well-formed text", text, `a lone surrogate at ${i}`);
     if (p + length > end) refuseLength(n, text);
-    if (length === 1)
-      u8s[p] = code; // an escaped byte too: U+DC00+b stores b
-    else {
+    if (length === 1) {
+      u8s[p] = code; // an escaped byte too: storing U+DC00+b keeps b
+    } else {
       for (let k = length - 1, rest = code; k > 0; k--, rest >>>= 6) u8s[p + k] = 0x80 | (rest & 0x3f);
       u8s[p] = ((0xf00 >> length) & 0xff) | (code >>> (6 * (length - 1)));
       if (length === 4) i++; // two code units
@@ -103,8 +103,7 @@ function encodedLength(code: number): number {
   return code < 0x10000 ? 3 : 4;
 }
 
-/** Throws for a text of more than `n` bytes. */
-export function refuseLength(n: number, text: string): never {
+function refuseLength(n: number, text: string): never {
   let length = 0;
   for (const char of text) length += encodedLength(char.codePointAt(0)!);
   throw new ValueError(`expected at most ${n} bytes of UTF-8, got ${length}`, "");

@@ -45,7 +45,7 @@ export function loadHint(errno: number, kinds: readonly ProgramKind[]): string |
       const missing = missingCapabilities(wanted);
       if (inUserNamespace()) return "this is a user namespace, whose capabilities do not count for BPF";
       if (missing.length > 0) return `needs ${list(missing)}, or root`;
-      return "the capabilities are there: look for a seccomp filter, or before Linux 5.11 for RLIMIT_MEMLOCK";
+      return "the capabilities are there: a seccomp filter or security module forbids it, or before Linux 5.11 RLIMIT_MEMLOCK";
     }
     case EINVAL:
       return traces && lockdown() === "confidentiality"

@@ -1,11 +1,11 @@
 // Bytes of an object and the user's options in, a `struct bpf_object *` out.
 
 import { ValueError } from "../errors.ts";
-import { bpfError } from "../library/failure.ts";
 import type { Library } from "../library.ts";
+import { bpfError } from "../library/failure.ts";
+import { withLog } from "../library/print.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, cString, hostMemory, lastErrno } from "../native.ts";
-import { withLog } from "../library/print.ts";
 
 /** What libbpf is told when it opens an object. */
 export interface ObjectOptions {

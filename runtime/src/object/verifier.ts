@@ -1,7 +1,7 @@
 // The kernel verifier's log: found in what libbpf printed or in a program's own buffer, and cut to the lines that say why.
 
-import { errnoName } from "../library/errno.ts";
 import { VerifierError } from "../errors.ts";
+import { errnoName } from "../library/errno.ts";
 
 /** A program that the verifier refused, and its whole log. */
 export interface Refusal {

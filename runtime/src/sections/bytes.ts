@@ -5,9 +5,9 @@ import { writeChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
-import { mapMemory, type Mapping } from "../native/mapping.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
+import { mapMemory, type Mapping } from "../native/mapping.ts";
 
 /** The bytes of one section. */
 export interface SectionBytes {
@@ -82,6 +82,7 @@ export class LiveBytes implements SectionBytes {
   readonly #writable: boolean;
   readonly #isAttached: () => boolean;
   #mapping: Mapping | undefined;
+  // There only while it may be used: reading a counter costs no other check.
   #memory: Memory | undefined;
   #lookup: LookupBytes | undefined;
 
@@ -93,23 +94,23 @@ export class LiveBytes implements SectionBytes {
   }
 
   read(): Memory {
-    this.#map.use();
     return this.#memory ?? this.#enter().read();
   }
 
   write(at: number, size: number, from: Memory): void {
-    this.#map.use();
     if (this.#memory !== undefined) copyVariable(this.#memory, at, size, from);
     else this.#enter().write(at, size, from);
   }
 
   close(): void {
+    this.#memory = undefined;
     this.#mapping?.close();
   }
 
   #enter(): SectionBytes {
+    const fd = this.#map.use();
     if (this.#lookup !== undefined) return this.#lookup;
-    const mapped = mapMemory(this.#map.use(), this.#size, this.#writable);
+    const mapped = mapMemory(fd, this.#size, this.#writable);
     if (typeof mapped === "number") return (this.#lookup = new LookupBytes(this.#map, this.#size, this.#isAttached));
     this.#mapping = mapped;
     this.#memory = hostMemory(new Uint8Array(mapped.buffer));

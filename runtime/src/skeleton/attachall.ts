@@ -18,7 +18,11 @@ export interface Outcome {
 /** See `attach` of a loaded skeleton. */
 export function attachAll(object: BpfObject, options: AttachAllOptions<SkeletonShape>): Outcome {
   object.useLoaded();
-  const { targets = {}, optional = [], only } = options as {
+  const {
+    targets = {},
+    optional = [],
+    only,
+  } = options as {
     targets?: Record<string, object | undefined>;
     optional?: readonly string[];
     only?: readonly string[];
@@ -49,10 +53,21 @@ export function attachAll(object: BpfObject, options: AttachAllOptions<SkeletonS
   const failures = Object.keys(outcome.failed).filter((name) => !optional.includes(name));
   const nothing = wanted.length > 0 && !wanted.some(({ links }) => links.length > 0);
   if (failures.length > 0 || nothing) {
-    for (const link of made.reverse()) link.detach();
+    undo(made);
     throw attachError(object.name, outcome, failures);
   }
   return outcome;
+}
+
+/** Newest first. That one does not detach is not the news, and the next must go all the same. */
+function undo(links: readonly Link[]): void {
+  for (const link of links.toReversed()) {
+    try {
+      link.detach();
+    } catch {
+      // The failure that brought us here is what the caller hears of.
+    }
+  }
 }
 
 function checkNames(option: string, given: readonly string[], known: readonly string[]): void {

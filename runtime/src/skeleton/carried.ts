@@ -3,7 +3,7 @@
 import { abi } from "../abi.ts";
 import { StaleError, UnsupportedError, ValueError } from "../errors.ts";
 import { hostIsLittleEndian } from "../memory/numbers.ts";
-import { show } from "../memory/refuse.ts";
+import { isBytes, show } from "../memory/refuse.ts";
 import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
 
 const elfMagic = [0x7f, 0x45, 0x4c, 0x46];
@@ -36,7 +36,8 @@ export function carriedObject(table: SkeletonTable<SkeletonShape>): Uint8Array {
 
 /** The object that the user passes in place of the carried one, verified. */
 export function givenObject(table: SkeletonTable<SkeletonShape>, object: OpenOptions["object"] & object): Uint8Array {
-  if (object instanceof Uint8Array) return verified(table, object, "the given object");
+  // A copy: what is hashed is what libbpf gets.
+  if (isBytes(object)) return verified(table, new Uint8Array(object), "the given object");
   if (typeof object.href !== "string") {
     throw new ValueError(`open: object: expected bytes or a file URL, got ${show(object)}`, "object");
   }

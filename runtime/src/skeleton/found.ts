@@ -1,9 +1,9 @@
 // The generated code's table, found in what libbpf parsed: everything must be there, and of the recorded size.
 
 import { kindOf, type ProgramSpec } from "../abi.ts";
+import { attachTypes, programTypes } from "../abi/kernel.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
 import { bpfError } from "../library/failure.ts";
-import { attachTypes, programTypes } from "../abi/kernel.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
@@ -69,13 +69,20 @@ function findPrograms(object: BpfObject, specs: object): ProgramCore[] {
 }
 
 /** Tells libbpf the type of a program whose section is younger than it. */
-function setUnknownType({ library, name: object }: BpfObject, program: string, pointer: number, spec: ProgramSpec): void {
+function setUnknownType(
+  { library, name: object }: BpfObject,
+  program: string,
+  pointer: number,
+  spec: ProgramSpec,
+): void {
   if (library.fn("bpf_program__type")(pointer) !== 0) return;
   const type = programTypes.indexOf(spec.type);
   const attachType = spec.attachType === "" ? 0 : attachTypes.indexOf(spec.attachType);
   if (type < 0 || attachType < 0) {
     const found = library.version;
-    throw new UnsupportedError(`program ${program}: SEC("${spec.section}") needs libbpf >= ${spec.since}, found ${found}`);
+    throw new UnsupportedError(
+      `program ${program}: SEC("${spec.section}") needs libbpf >= ${spec.since}, found ${found}`,
+    );
   }
   const calls = [
     ["bpf_program__set_type", type],
@@ -92,7 +99,8 @@ function findSections(object: BpfObject, specs: object): FoundSection[] {
   return Object.entries(specs).map(([ident, spec]: [string, SectionSpec<unknown>]) => {
     const pointer = object.findMap(spec.name);
     if (pointer === 0) {
-      throw new UnsupportedError(`${object.name}: libbpf ${library.version} makes no map of section ${spec.name}`);
+      const why = ident === "arena" ? "ebpf-skel has no arenas yet" : `libbpf ${library.version} makes no map of it`;
+      throw new UnsupportedError(`${object.name}: section ${spec.name}: ${why}`);
     }
     const size = library.fn("bpf_map__value_size")(pointer);
     if (size !== spec.size) {

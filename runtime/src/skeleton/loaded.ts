@@ -15,7 +15,8 @@ import { unwatch, watch } from "./unreachable.ts";
 function loadedMap(object: BpfObject, found: Pick<FoundMap, "name" | "pointer" | "type" | "keySize" | "valueSize">) {
   const { library, name: objectName } = object;
   const { name, pointer, type, keySize, valueSize } = found;
-  const rawFd = library.fn("bpf_map__fd")(pointer);
+  // Without autocreate libbpf >= 1.4 has a descriptor all the same, of something else that keeps its place.
+  const rawFd = library.fn("bpf_map__autocreate")(pointer) ? library.fn("bpf_map__fd")(pointer) : -1;
   const map = new LoadedMap(library, { name, type, object: objectName, keySize, valueSize, rawFd });
   object.maps.push(map);
   return map;

@@ -1,12 +1,12 @@
 // An opened skeleton: constants and sizes can change, until load takes it over.
 
-import { bpfError } from "../library/failure.ts";
 import type { Library } from "../library.ts";
+import { bpfError } from "../library/failure.ts";
 import { addressOf, viewOf } from "../native.ts";
 import { BpfObject } from "../object.ts";
 import { sectionObject } from "../sections.ts";
 import { InitialBytes } from "../sections/bytes.ts";
-import { type Found, type FoundSection, find } from "./found.ts";
+import { find, type Found, type FoundSection } from "./found.ts";
 import { loadedSkeleton } from "./loaded.ts";
 import { record } from "./record.ts";
 import { openMap, openProgram } from "./setters.ts";

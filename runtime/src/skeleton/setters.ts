@@ -2,15 +2,20 @@
 // the line that caused it.
 
 import { ValueError } from "../errors.ts";
+import { ENOENT, ESRCH } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
+import { hasKernelBtf } from "../library/host.ts";
+import { type Log, withLog } from "../library/print.ts";
 import { show } from "../memory/refuse.ts";
 import type { BpfObject } from "../object.ts";
-import { withLog } from "../library/print.ts";
 import type { OpenMap, OpenProgram } from "./types.ts";
 
 function u32(value: unknown, path: string, least = 0): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= 0xffff_ffff) return value as number;
-  throw new ValueError(`${path}: expected ${least === 0 ? "u32" : `a number of at least ${least}`}, got ${show(value)}`, path);
+  throw new ValueError(
+    `${path}: expected ${least === 0 ? "u32" : `a number of at least ${least}`}, got ${show(value)}`,
+    path,
+  );
 }
 
 function bool(value: unknown, path: string): boolean {
@@ -89,8 +94,9 @@ export function openMap(object: BpfObject, name: string, pointer: number, type: 
 /** The handle of the program at `pointer` (`struct bpf_program *`). */
 export function openProgram(object: BpfObject, name: string, pointer: number, section: string): OpenProgram {
   const { library } = object;
-  const check = (result: number, syscall: string, verb: string, log?: string): void => {
-    if (result < 0) throw bpfError(library, { errno: -result, syscall, verb, object: object.name, program: name, log });
+  const check = (result: number, syscall: string, verb: string, hint?: string, log?: Log): void => {
+    if (result >= 0) return;
+    throw bpfError(library, { errno: -result, syscall, verb, object: object.name, program: name, hint, log });
   };
   const path = (property: string): string => `program ${name}: ${property}`;
   return Object.freeze<OpenProgram>({
@@ -130,12 +136,26 @@ export function openProgram(object: BpfObject, name: string, pointer: number, se
     setAttachTarget(target, progFd = 0) {
       object.useOpen();
       if (target !== undefined && (typeof target !== "string" || target.includes("\0"))) {
-        throw new ValueError(`${path("setAttachTarget")}: expected a function's name, got ${show(target)}`, path("name"));
+        throw new ValueError(
+          `${path("setAttachTarget")}: expected a function's name, got ${show(target)}`,
+          path("name"),
+        );
       }
       u32(progFd, path("progFd"));
       const set = library.fn("bpf_program__set_attach_target");
       const { result, log } = withLog(library, () => set(pointer, progFd, target ?? null));
-      check(result, "bpf_program__set_attach_target", "setAttachTarget", log);
+      const hint = log.warning === undefined && isNotFound(-result) ? noTarget(target, progFd) : undefined;
+      check(result, "bpf_program__set_attach_target", "setAttachTarget", hint, log);
     },
   });
+}
+
+function isNotFound(errno: number): boolean {
+  return errno === ENOENT || errno === ESRCH;
+}
+
+function noTarget(target: string | undefined, progFd: number): string {
+  if (progFd !== 0) return `descriptor ${progFd} is no program with a function ${target}`;
+  if (!hasKernelBtf()) return "the kernel has no BTF, /sys/kernel/btf/vmlinux is missing";
+  return `the kernel's BTF has no function ${target}`;
 }
