@@ -34,7 +34,7 @@ export function requireKernel(): void {
   if (why === undefined) return;
   beforeAll(({}, suite) => {
     // This hook is the first: those that follow would use the kernel.
-    const hooks = TestRunner.getHooks(suite);
+    const hooks = TestRunner.getSuiteHooks(suite);
     hooks.beforeAll.length = 0;
     hooks.afterAll.length = 0;
     if (process.env["EBPF_SKEL_REQUIRE_ROOT"] === "1") throw new Error(`the kernel is out of reach: ${why}`);

@@ -1,0 +1,44 @@
+// The verifier's log: where it is in libbpf's lines, and what of it an error shows.
+
+import { describe, expect, test } from "vitest";
+import { findRefusal, summarise } from "../src/object/verifier.ts";
+
+describe("summarise", () => {
+  test.each([
+    ["an empty log", "", "no reason given"],
+    ["one line", "R1 type=ctx expected=fp\n", "R1 type=ctx expected=fp"],
+    [
+      "an instruction and its fault",
+      "0: R1=ctx() R10=fp0\n1: (b7) r0 = 0\n2: (79) r0 = *(u64 *)(r0 +0)\nR0 invalid mem access 'scalar'\nprocessed 3 insns (limit 1000000)\n",
+      "2: (79) r0 = *(u64 *)(r0 +0): R0 invalid mem access 'scalar' (2 lines omitted)",
+    ],
+    [
+      "a fault without an instruction",
+      "a\nb\nR0 !read_ok\nverification time 5 usec\nstack depth 0\n",
+      "R0 !read_ok (2 lines omitted)",
+    ],
+    [
+      "one line left out",
+      "a\nBPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns",
+      "BPF program is too large. Processed 1000001 insn (1 line omitted)",
+    ],
+  ])("%s", (_, log, summary) => {
+    expect(summarise(log)).toBe(summary);
+  });
+});
+
+describe("findRefusal", () => {
+  const block = (name: string, log: string): string =>
+    `libbpf: prog '${name}': BPF program load failed: Permission denied\n` +
+    `libbpf: prog '${name}': -- BEGIN PROG LOAD LOG --\n${log}-- END PROG LOAD LOG --\nlibbpf: prog '${name}': failed to load: -13`;
+
+  test.each([
+    ["nothing printed", "", undefined],
+    ["other lines", "libbpf: map 'm': failed to create: Invalid argument(-22)", undefined],
+    ["an empty log", block("p", ""), undefined],
+    ["a log", block("p", "0: (b7)\nno\n"), { program: "p", log: "0: (b7)\nno\n" }],
+    ["the first of two", `${block("p", "one\n")}\n${block("q", "two\n")}`, { program: "p", log: "one\n" }],
+  ])("%s", (_, printed, refusal) => {
+    expect(findRefusal(printed)).toEqual(refusal);
+  });
+});
