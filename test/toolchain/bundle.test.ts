@@ -69,7 +69,8 @@ describe.each([
   test("an enum brings nothing at all", async () => {
     const code = await bundle(`export { Mode } from ${globals};`);
     expect(code).toContain("MODE_TRACE");
-    expect(code.length).toBeLessThan(400);
+    // Comments at the top of modules are all that rollup leaves of the runtime.
+    expect(code.length).toBeLessThan(800);
   });
 
   test("an unused skeleton is gone", async () => {

@@ -65,7 +65,7 @@ describe.each(["ebpf-skel", "@ebpf-skel/runtime", "@ebpf-skel/runtime/gen1"])("%
 test("the tarballs carry what they need and nothing else", () => {
   const list = (name: string): string[] =>
     readdirSync(join(project.folder, "node_modules", name), { recursive: true, encoding: "utf8" }).filter(
-      (file) => !file.includes("node_modules") && /\.\w+$/.test(file),
+      (file) => !file.includes("node_modules") && (file === "LICENSE" || /\.\w+$/.test(file)),
     );
   for (const name of ["ebpf-skel", "@ebpf-skel/runtime"]) {
     const files = list(name);
