@@ -171,7 +171,9 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	if (root) {
-		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		/* In a chroot, / is no mount point (EINVAL); what is mounted there stays there then. */
+		if (unshare(CLONE_NEWNS) ||
+		    (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL) ||
 		    mount("bpf", root, "bpf", 0, NULL))
 			return fail("own mount of bpffs");
 		opts.pin_root_path = root;
