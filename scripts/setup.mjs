@@ -357,13 +357,16 @@ function fetchNode(version, binary) {
 // The kernel's file systems
 
 const fileSystems = [
-  { type: "tracefs", magic: 0x74726163, path: "/sys/kernel/tracing" },
-  { type: "bpf", magic: 0xcafe4a11, path: "/sys/fs/bpf" },
+  { type: "tracefs", path: "/sys/kernel/tracing" },
+  { type: "bpf", path: "/sys/fs/bpf" },
+  { type: "cgroup2", path: "/sys/fs/cgroup" },
 ];
 
-/** Those that this kernel has (their folder is there) and that are not mounted. */
+const SYSFS_MAGIC = 0x62656572;
+
+/** Those that this kernel has (their folder is there) and on whose folder nothing is mounted. */
 function unmounted() {
-  return fileSystems.filter(({ path, magic }) => existsSync(path) && statfsSync(path).type !== magic);
+  return fileSystems.filter(({ path }) => existsSync(path) && statfsSync(path).type === SYSFS_MAGIC);
 }
 
 function mountCommands() {
