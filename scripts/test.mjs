@@ -18,7 +18,7 @@ import { paths, setup } from "./setup.mjs";
  */
 const suites = [
   { name: "unit", project: "unit", want: ["tools"] },
-  { name: "oracle", project: "oracle", want: ["tools", "oracles", "libbpf", "mounts"], kernel: true },
+  { name: "oracle", project: "oracle", want: ["tools", "oracles", "libbpf", "libbpf-1.5", "mounts"], kernel: true },
   { name: "fuzz", project: "fuzz", want: [] },
   { name: "toolchain", project: "toolchain", want: ["node-24"] },
   { name: "live", project: "live", want: ["tools", "libbpf", "mounts", "node-24"], kernel: true },

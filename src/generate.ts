@@ -2,7 +2,6 @@
 
 import { deflateSync } from "node:zlib";
 import { carry } from "./elf/write.ts";
-import { emitModule } from "./emit/module.ts";
 import { within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
 import { readLayouts } from "./layout/read.ts";
@@ -25,6 +24,8 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
   });
   const carried = within(options.place, () => carry(bytes));
   const hash = sha256(carried);
+  // ts-morph and prettier are slow to load; an object that cannot be read has failed by now without them.
+  const { emitModule } = await import("./emit/module.ts");
   const body = await emitModule({
     model,
     layouts,
@@ -48,6 +49,8 @@ export async function generateWithWarnings(bytes: Uint8Array, options: GenerateO
 
 /**
  * The text of the TypeScript module for a compiled BPF object. The same bytes and options give the same text anywhere.
+ * @example
+ * const text = await generate(await readFile("prog.bpf.o"), { name: "prog.bpf.o" });
  * @throws SkelError naming the place in the object, what was found and a remedy
  */
 export async function generate(bytes: Uint8Array, options: GenerateOptions): Promise<string> {

@@ -27,8 +27,8 @@ export interface ResolvedOptions {
  * @throws SkelError ERR_OPTION
  */
 export function resolveOptions({ name, objectName }: GenerateOptions): ResolvedOptions {
-  if (typeof name !== "string" || name === "")
-    throw new SkelError("ERR_OPTION", "name: expected the object's file name, got nothing");
+  if (typeof name !== "string" || name === "" || name.endsWith("/"))
+    throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
     throw new SkelError("ERR_OPTION", `objectName: expected a C identifier, got ${shown(objectName)}`);
   const file = name.slice(name.lastIndexOf("/") + 1);

@@ -44,7 +44,10 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
       const name = section.name.startsWith("?") ? section.name.slice(1) : section.name;
       const sec = findSec(name);
       if (sec === undefined)
-        warn({ where, what: `libbpf does not know SEC(${shown(name)}): the program has no type and cannot load` });
+        warn({
+          where,
+          what: `libbpf does not know SEC(${shown(name)}): the program has no type and cannot load (name the section as libbpf does)`,
+        });
       const funcType = functions.get(symbol.name);
       return [
         {

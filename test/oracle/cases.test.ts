@@ -241,13 +241,17 @@ describe("programs", () => {
       "a lone function in .text",
       `int f(void *ctx) { return 0; }`,
       ["f .text undefined true"],
-      ['program "f": libbpf does not know SEC(".text"): the program has no type and cannot load'],
+      [
+        'program "f": libbpf does not know SEC(".text"): the program has no type and cannot load (name the section as libbpf does)',
+      ],
     ],
     [
       "a section libbpf does not know",
       `SEC("nosuch/thing") int f(void *ctx) { return 0; }`,
       ["f nosuch/thing undefined true"],
-      ['program "f": libbpf does not know SEC("nosuch/thing"): the program has no type and cannot load'],
+      [
+        'program "f": libbpf does not know SEC("nosuch/thing"): the program has no type and cannot load (name the section as libbpf does)',
+      ],
     ],
     [
       "a static program",
