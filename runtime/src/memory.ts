@@ -5,7 +5,7 @@ import type { Codec } from "./codec/codec.ts";
 import { getBits, putBits } from "./memory/bits.ts";
 import { Numbers, within } from "./memory/numbers.ts";
 import { isBytes, refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./memory/refuse.ts";
-import { longestCached, text16, textOf, textOfWords } from "./memory/strings.ts";
+import { keepText16, longestCached, putText16, text16, textOf, textOfWords } from "./memory/strings.ts";
 import { decodeText, encodeText } from "./memory/text.ts";
 
 /** The byte order of new memory; little-endian when nothing is said. */
@@ -53,17 +53,18 @@ export class Memory extends Numbers {
     if (typeof text !== "string" || text.length > n || !(at >= 0 && at + n <= this.size)) {
       return putText(this, at, n, text);
     }
-    const { u8s, u32s } = this;
+    // Every `comm` is a `char[16]`, and most were written before.
+    const known = n === 16 && ((at | this.skew) & 3) === 0;
+    if (known && putText16(this.u32s, at >>> 2, text)) return;
+    const { u8s } = this;
     const { length } = text;
-    if (n === 16 && ((at | this.skew) & 3) === 0) {
-      const i = at >>> 2;
-      u32s[i] = u32s[i + 1] = u32s[i + 2] = u32s[i + 3] = 0;
-    } else clear(u8s, at + length, at + n);
+    clear(u8s, at + length, at + n);
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code === 0 || code >= 0x80) return putText(this, at, n, text);
       u8s[at + i] = code;
     }
+    if (known) keepText16(this.u32s, at >>> 2, text);
   }
 
   /** A copy of `n` bytes. */

@@ -87,3 +87,34 @@ function addTable(count: number): Table {
   }
   return tables[count]!;
 }
+
+// The other way: the words of texts that were written lately. A text without a NUL is written alike in values and keys.
+const written: string[] = /*@__PURE__*/ new Array<string>(slots).fill("");
+const writtenWords: Uint32Array = /*@__PURE__*/ new Uint32Array(4 * slots);
+
+function slotOf(text: string): number {
+  const { length } = text;
+  // NaN for "", which `&` takes as 0.
+  return (
+    (text.charCodeAt(0) * 31 + text.charCodeAt(length - 1) * 7 + text.charCodeAt(length >> 1) + length) & (slots - 1)
+  );
+}
+
+/** Writes `text` as a `char[16]` at word `i`; false when it is not known here and has to be encoded. */
+export function putText16(u32s: Uint32Array, i: number, text: string): boolean {
+  const slot = slotOf(text);
+  if (written[slot] !== text) return false;
+  const from = slot * 4;
+  u32s[i] = writtenWords[from]!;
+  u32s[i + 1] = writtenWords[from + 1]!;
+  u32s[i + 2] = writtenWords[from + 2]!;
+  u32s[i + 3] = writtenWords[from + 3]!;
+  return true;
+}
+
+/** Remembers that `text`, which has no NUL, is the `char[16]` at word `i`. */
+export function keepText16(u32s: Uint32Array, i: number, text: string): void {
+  const slot = slotOf(text);
+  written[slot] = text;
+  writtenWords.set(u32s.subarray(i, i + 4), slot * 4);
+}
