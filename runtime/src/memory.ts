@@ -5,7 +5,7 @@ import type { Codec } from "./codec/codec.ts";
 import { getBits, putBits } from "./memory/bits.ts";
 import { Numbers, within } from "./memory/numbers.ts";
 import { isBytes, refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "./memory/refuse.ts";
-import { keepText16, longestCached, putText16, text16, textOf, textOfWords } from "./memory/strings.ts";
+import { keepText16, longestCached, putText16, text16, textOf } from "./memory/strings.ts";
 import { decodeText, encodeText } from "./memory/text.ts";
 
 /** The byte order of new memory; little-endian when nothing is said. */
@@ -44,27 +44,12 @@ export class Memory extends Numbers {
   /** The text of a `char[n]`. */
   chars(at: number, n: number): string {
     // What every `comm` is; the other cases stand elsewhere, so that V8 still inlines this one into a struct's read.
-    return n === 16 && ((at | this.skew) & 3) === 0 && at >>> 0 <= this.size - 16
-      ? text16(this.u32s, this.u8s, at >>> 2, this.keys)
-      : textOfAny(this, at, n);
+    return isText16(this, at, n) ? text16(this.u32s, at >>> 2, this.keys) : textOfAny(this, at, n);
   }
   /** Writes `text` and zeroes the rest of the `char[n]`. */
   setChars(at: number, n: number, text: string): void {
-    if (typeof text !== "string" || text.length > n || !(at >= 0 && at + n <= this.size)) {
-      return putText(this, at, n, text);
-    }
-    // Every `comm` is a `char[16]`, and most were written before.
-    const known = n === 16 && ((at | this.skew) & 3) === 0;
-    if (known && putText16(this.u32s, at >>> 2, text)) return;
-    const { u8s } = this;
-    const { length } = text;
-    clear(u8s, at + length, at + n);
-    for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      if (code === 0 || code >= 0x80) return putText(this, at, n, text);
-      u8s[at + i] = code;
-    }
-    if (known) keepText16(this.u32s, at >>> 2, text);
+    // Most comms were written before.
+    if (!isText16(this, at, n) || !putText16(this.u32s, at >>> 2, text)) putText(this, at, n, text);
   }
 
   /** A copy of `n` bytes. */
@@ -172,18 +157,33 @@ export class Memory extends Numbers {
   }
 }
 
+// Whether `char[n]` at `at` is four words of the memory's typed array.
+function isText16(m: Memory, at: number, n: number): boolean {
+  return n === 16 && ((at | m.skew) & 3) === 0 && at >>> 0 <= m.size - 16;
+}
+
 function textOfAny(m: Memory, at: number, n: number): string {
   within(m, at, n);
-  if (n > longestCached) return decodeText(m.u8s, at, n, m.keys);
-  return ((at | n | m.skew) & 3) === 0
-    ? textOfWords(m.u32s, m.u8s, at >>> 2, n, m.keys)
-    : textOf(m.view, at, n, m.keys);
+  return n > longestCached ? decodeText(m.u8s, at, n, m.keys) : textOf(m.view, at, n, m.keys);
 }
 
 function putText(m: Memory, at: number, n: number, text: string): void {
   if (typeof text !== "string") refuse("a string", text);
   within(m, at, n);
-  encodeText(m.u8s, at, n, text, m.keys);
+  if (!putAscii(m.u8s, at, n, text)) encodeText(m.u8s, at, n, text, m.keys);
+  else if (isText16(m, at, n)) keepText16(m.u32s, at >>> 2, text);
+}
+
+function putAscii(u8s: Uint8Array, at: number, n: number, text: string): boolean {
+  const { length } = text;
+  if (length > n) return false;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0 || code >= 0x80) return false;
+    u8s[at + i] = code;
+  }
+  clear(u8s, at + length, at + n);
+  return true;
 }
 
 function withinBits(m: Memory, at: number, bit: number, width: number): void {

@@ -2,7 +2,7 @@
 
 import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
-import { ValueError } from "../errors.ts";
+import { isValueError, ValueError } from "../errors.ts";
 import type { functions } from "../library/functions.ts";
 import { show } from "../memory/refuse.ts";
 import type { CFunction } from "../native.ts";
@@ -66,9 +66,12 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
   get(index: number): V {
     const scratch = this.#take(index);
     try {
-      const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
-      if (result === 0) return this.#readValue(scratch);
+      const result = this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt);
+      if (result === 0) return this.#value.read(scratch.out, 0);
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
+    } catch (e) {
+      if (isValueError(e)) readChecked(this.#value, scratch.out, 0, this.#valuePath);
+      throw e;
     } finally {
       this.#scratch = scratch;
     }
@@ -77,10 +80,13 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
   set(index: number, value: VInit, options?: ArraySetOptions): void {
     const scratch = this.#take(index);
     try {
-      this.#writeValue(scratch, value);
+      this.#value.write(scratch.value, 0, value);
       const flags = options?.lock === true ? lockFlag : 0;
-      const result = this.#update(this.#map.use(), scratch.keyAt, scratch.valueAt, flags);
+      const result = this.#update(this.#map.rawFd, scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
+    } catch (e) {
+      this.#map.use();
+      throw explain(e, this.#value, scratch.value, value, this.#valuePath);
     } finally {
       this.#scratch = scratch;
     }
@@ -122,24 +128,6 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
 
   get raw(): ArrayMap<Uint8Array> {
     return (this.#raw ??= new ArrayHandle(this.#map, rawBytes(this.#map.valueSize)));
-  }
-
-  // `writeChecked` and `readChecked` at call sites of their own, where V8 may see one codec only and inline it.
-  #writeValue(scratch: Scratch, value: VInit): void {
-    try {
-      this.#value.write(scratch.value, 0, value);
-    } catch (e) {
-      this.#map.use();
-      throw explain(e, this.#value, scratch.value, value, this.#valuePath);
-    }
-  }
-
-  #readValue(scratch: Scratch): V {
-    try {
-      return this.#value.read(scratch.out, 0);
-    } catch {
-      return readChecked(this.#value, scratch.out, 0, this.#valuePath);
-    }
   }
 
   /** Scratch memory that holds the key of `index`. */

@@ -33,7 +33,10 @@ export interface MapCore extends BpfMap {
   readonly rawFd: number;
   /** @throws StateError once closed */
   use(): number;
-  /** The error for a call on this map that gave `result` (negative errno). */
+  /**
+   * The error for a call on this map that gave `result` (negative errno).
+   * @throws StateError once closed, which is why the call failed
+   */
   failure(result: number, syscall: string, verb: string, hint?: string): BpfError;
 }
 
@@ -94,6 +97,7 @@ export class LoadedMap implements MapCore {
   }
 
   failure(result: number, syscall: string, verb: string, hint?: string): BpfError {
+    this.use();
     const errno = -result;
     return bpfError(this.library, {
       errno,

@@ -3,6 +3,7 @@
 
 import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
+import { isValueError } from "../errors.ts";
 import { ENOENT } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
 import type { CFunction } from "../native.ts";
@@ -65,13 +66,16 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
   }
 
   get(key: K): V | undefined {
-    const scratch = this.#take();
+    const scratch = this.#scratch ?? this.#fresh();
+    this.#scratch = undefined;
     try {
-      this.#writeKey(scratch, key);
-      const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
-      if (result === 0) return this.#readValue(scratch);
+      this.#key.write(scratch.key, 0, key);
+      const result = this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt);
+      if (result === 0) return this.#value.read(scratch.out, 0);
       if (result === -ENOENT) return undefined;
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
+    } catch (e) {
+      throw this.#explainGet(e, scratch, key);
     } finally {
       this.#scratch = scratch;
     }
@@ -79,38 +83,47 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
 
   set(key: K, value: VInit, options?: SetOptions): void {
     const flags = options === undefined ? 0 : updateFlags(options, `map ${this.name}`);
-    const scratch = this.#take();
+    const scratch = this.#scratch ?? this.#fresh();
+    this.#scratch = undefined;
     try {
-      this.#writeKey(scratch, key);
-      this.#writeValue(scratch, value);
-      const result = this.#update(this.#map.use(), scratch.keyAt, scratch.valueAt, flags);
+      this.#key.write(scratch.key, 0, key);
+      this.#value.write(scratch.value, 0, value);
+      const result = this.#update(this.#map.rawFd, scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
+    } catch (e) {
+      throw this.#explainSet(e, scratch, key, value);
     } finally {
       this.#scratch = scratch;
     }
   }
 
   has(key: K): boolean {
-    const scratch = this.#take();
+    const scratch = this.#scratch ?? this.#fresh();
+    this.#scratch = undefined;
     try {
-      this.#writeKey(scratch, key);
-      const result = this.#lookup(this.#map.use(), scratch.keyAt, scratch.outAt);
+      this.#key.write(scratch.key, 0, key);
+      const result = this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt);
       if (result === 0) return true;
       if (result === -ENOENT) return false;
       throw this.#map.failure(result, "bpf_map_lookup_elem", "has");
+    } catch (e) {
+      throw this.#explain(e, scratch, key);
     } finally {
       this.#scratch = scratch;
     }
   }
 
   delete(key: K): boolean {
-    const scratch = this.#take();
+    const scratch = this.#scratch ?? this.#fresh();
+    this.#scratch = undefined;
     try {
-      this.#writeKey(scratch, key);
-      const result = this.#map.library.fn("bpf_map_delete_elem")(this.#map.use(), scratch.keyAt);
+      this.#key.write(scratch.key, 0, key);
+      const result = this.#map.library.fn("bpf_map_delete_elem")(this.#map.rawFd, scratch.keyAt);
       if (result === 0) return true;
       if (result === -ENOENT) return false;
       throw this.#map.failure(result, "bpf_map_delete_elem", "delete");
+    } catch (e) {
+      throw this.#explain(e, scratch, key);
     } finally {
       this.#scratch = scratch;
     }
@@ -148,37 +161,25 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     return (this.#raw ??= new HashHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
   }
 
-  // `writeChecked` and `readChecked` at call sites of their own, where V8 may see one codec only and inline it.
-  #writeKey(scratch: Scratch, key: K): void {
-    try {
-      this.#key.write(scratch.key, 0, key);
-    } catch (e) {
-      this.#map.use();
-      throw explain(e, this.#key, scratch.key, key, this.#keyPath);
-    }
+  #fresh(): Scratch {
+    return makeScratch(this.#map.keySize, this.#map.valueSize);
   }
 
-  #writeValue(scratch: Scratch, value: VInit): void {
-    try {
-      this.#value.write(scratch.value, 0, value);
-    } catch (e) {
-      this.#map.use();
-      throw explain(e, this.#value, scratch.value, value, this.#valuePath);
-    }
+  // What a caught `error` comes from, in the order that the caller expects: the closed map, the key, the value. The slow
+  // way knows the place.
+  #explain(error: unknown, scratch: Scratch, key: K): unknown {
+    this.#map.use();
+    return explain(error, this.#key, scratch.key, key, this.#keyPath);
   }
 
-  #readValue(scratch: Scratch): V {
-    try {
-      return this.#value.read(scratch.out, 0);
-    } catch {
-      return readChecked(this.#value, scratch.out, 0, this.#valuePath);
-    }
+  #explainGet(error: unknown, scratch: Scratch, key: K): unknown {
+    const e = this.#explain(error, scratch, key);
+    if (isValueError(e)) readChecked(this.#value, scratch.out, 0, this.#valuePath);
+    return e;
   }
 
-  #take(): Scratch {
-    const scratch = this.#scratch ?? makeScratch(this.#map.keySize, this.#map.valueSize);
-    this.#scratch = undefined;
-    return scratch;
+  #explainSet(error: unknown, scratch: Scratch, key: K, value: VInit): unknown {
+    return explain(this.#explain(error, scratch, key), this.#value, scratch.value, value, this.#valuePath);
   }
 }
 

@@ -157,20 +157,15 @@ export abstract class Numbers {
 
   setU8(at: number, value: number): void {
     if (typeof value !== "number" || (value & 0xff) !== value) refuseNumber("u8", value);
-    if (at >>> 0 < this.size) this.u8s[at] = value;
-    else this.view.setUint8(at, value);
+    this.view.setUint8(at, value);
   }
   setU16(at: number, value: number): void {
     if (typeof value !== "number" || (value & 0xffff) !== value) refuseNumber("u16", value);
-    const i = at >>> 1;
-    if (((at | this.skew) & 1) === 0 && i < this.u16s.length) this.u16s[i] = value;
-    else this.view.setUint16(at, value, this.littleEndian);
+    this.view.setUint16(at, value, this.littleEndian);
   }
   setU32(at: number, value: number): void {
     if (typeof value !== "number" || value >>> 0 !== value) refuseNumber("u32", value);
-    const i = at >>> 2;
-    if (((at | this.skew) & 3) === 0 && i < this.u32s.length) this.u32s[i] = value;
-    else this.view.setUint32(at, value, this.littleEndian);
+    this.view.setUint32(at, value, this.littleEndian);
   }
   setU64(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) refuseBigint("u64", value, false);
@@ -180,20 +175,15 @@ export abstract class Numbers {
   }
   setS8(at: number, value: number): void {
     if (typeof value !== "number" || (value << 24) >> 24 !== value) refuseNumber("s8", value);
-    if (at >>> 0 < this.size) this.s8s[at] = value;
-    else this.view.setInt8(at, value);
+    this.view.setInt8(at, value);
   }
   setS16(at: number, value: number): void {
     if (typeof value !== "number" || (value << 16) >> 16 !== value) refuseNumber("s16", value);
-    const i = at >>> 1;
-    if (((at | this.skew) & 1) === 0 && i < this.s16s.length) this.s16s[i] = value;
-    else this.view.setInt16(at, value, this.littleEndian);
+    this.view.setInt16(at, value, this.littleEndian);
   }
   setS32(at: number, value: number): void {
     if (typeof value !== "number" || (value | 0) !== value) refuseNumber("s32", value);
-    const i = at >>> 2;
-    if (((at | this.skew) & 3) === 0 && i < this.s32s.length) this.s32s[i] = value;
-    else this.view.setInt32(at, value, this.littleEndian);
+    this.view.setInt32(at, value, this.littleEndian);
   }
   setS64(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) refuseBigint("s64", value, true);
@@ -203,15 +193,11 @@ export abstract class Numbers {
   }
   setF32(at: number, value: number): void {
     if (typeof value !== "number") refuseNumber("f32", value);
-    const i = at >>> 2;
-    if (((at | this.skew) & 3) === 0 && i < this.f32s.length) this.f32s[i] = value;
-    else this.view.setFloat32(at, value, this.littleEndian);
+    this.view.setFloat32(at, value, this.littleEndian);
   }
   setF64(at: number, value: number): void {
     if (typeof value !== "number") refuseNumber("f64", value);
-    const i = at >>> 3;
-    if (((at | this.skew) & 7) === 0 && i < this.f64s.length) this.f64s[i] = value;
-    else this.view.setFloat64(at, value, this.littleEndian);
+    this.view.setFloat64(at, value, this.littleEndian);
   }
   setU128(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asUintN(128, value) !== value) refuseBigint("u128", value, false);

@@ -18,8 +18,13 @@ const third: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
 const fourth: Uint32Array = /*@__PURE__*/ new Uint32Array(slots);
 const texts: string[] = /*@__PURE__*/ new Array<string>(slots).fill("");
 
+// What is looked up is decoded from here, not from the memory again: BPF may be writing to that meanwhile.
+const copied: ArrayBuffer = /*@__PURE__*/ new ArrayBuffer(longestCached);
+const copy: Uint8Array = /*@__PURE__*/ new Uint8Array(copied);
+const copyWords: Uint32Array = /*@__PURE__*/ new Uint32Array(copied);
+
 /** The text of a `char[16]` (every `comm` is one) at word `i`, which the caller knows to be in range. */
-export function text16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: boolean): string {
+export function text16(u32s: Uint32Array, i: number, keys: boolean): string {
   const a = u32s[i]!;
   const b = u32s[i + 1]!;
   const c = u32s[i + 2]!;
@@ -28,17 +33,21 @@ export function text16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: bool
   const slot = Math.imul(mixed, 0x27d4eb2f) >>> shift;
   return first[slot] === a && second[slot] === b && third[slot] === c && fourth[slot] === d
     ? texts[slot]!
-    : miss16(u32s, u8s, i, keys, slot);
+    : miss16(a, b, c, d, keys, slot);
 }
 
-function miss16(u32s: Uint32Array, u8s: Uint8Array, i: number, keys: boolean, slot: number): string {
-  const text = decodeText(u8s, i * 4, 16, true);
+function miss16(a: number, b: number, c: number, d: number, keys: boolean, slot: number): string {
+  copyWords[0] = a;
+  copyWords[1] = b;
+  copyWords[2] = c;
+  copyWords[3] = d;
+  const text = decodeText(copy, 0, 16, true);
   const nul = text.indexOf("\0");
   if (nul >= 0) return keys ? text : text.slice(0, nul);
-  first[slot] = u32s[i]!;
-  second[slot] = u32s[i + 1]!;
-  third[slot] = u32s[i + 2]!;
-  fourth[slot] = u32s[i + 3]!;
+  first[slot] = a;
+  second[slot] = b;
+  third[slot] = c;
+  fourth[slot] = d;
   texts[slot] = text;
   return text;
 }
@@ -49,34 +58,26 @@ interface Table {
 }
 
 const tables: Table[] = [];
-const copied: ArrayBuffer = /*@__PURE__*/ new ArrayBuffer(longestCached);
-const copy: Uint8Array = /*@__PURE__*/ new Uint8Array(copied);
-const copyWords: Uint32Array = /*@__PURE__*/ new Uint32Array(copied);
 
-/** The text of `n` bytes, at most {@link longestCached}, at any byte offset. */
+/** The text of `n` bytes, at most {@link longestCached}. */
 export function textOf(view: DataView, at: number, n: number, keys: boolean): string {
   let k = 0;
   for (; k + 4 <= n; k += 4) copyWords[k >>> 2] = view.getUint32(at + k, hostIsLittleEndian);
   for (; k < n; k++) copy[k] = view.getUint8(at + k);
   for (; (k & 3) !== 0; k++) copy[k] = 0;
-  return textOfWords(copyWords, copy, 0, n, keys);
-}
-
-/** The text of `n` bytes from word `i`: {@link textOf} where the words can be read in place. */
-export function textOfWords(u32s: Uint32Array, u8s: Uint8Array, i: number, n: number, keys: boolean): string {
-  const count = (n + 3) >>> 2;
+  const count = k >>> 2;
   let hash = 0;
-  for (let k = 0; k < count; k++) hash = Math.imul(hash ^ u32s[i + k]!, 0x9e3779b1) ^ (hash >>> 15);
+  for (let i = 0; i < count; i++) hash = Math.imul(hash ^ copyWords[i]!, 0x9e3779b1) ^ (hash >>> 15);
   const slot = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) >>> shift;
   const { words, texts } = tables[count] ?? addTable(count);
   const from = slot * count;
   let same = 0;
-  while (same < count && words[from + same] === u32s[i + same]) same++;
+  while (same < count && words[from + same] === copyWords[same]) same++;
   if (same === count) return texts[slot]!;
-  const text = decodeText(u8s, i * 4, n, true);
+  const text = decodeText(copy, 0, n, true);
   const nul = text.indexOf("\0");
   if (nul >= 0) return keys ? text : text.slice(0, nul);
-  for (let k = 0; k < count; k++) words[from + k] = u32s[i + k]!;
+  for (let i = 0; i < count; i++) words[from + i] = copyWords[i]!;
   texts[slot] = text;
   return text;
 }
@@ -95,13 +96,12 @@ const writtenWords: Uint32Array = /*@__PURE__*/ new Uint32Array(4 * slots);
 function slotOf(text: string): number {
   const { length } = text;
   // NaN for "", which `&` takes as 0.
-  return (
-    (text.charCodeAt(0) * 31 + text.charCodeAt(length - 1) * 7 + text.charCodeAt(length >> 1) + length) & (slots - 1)
-  );
+  return (text.charCodeAt(length - 1) * 31 + text.charCodeAt(length >> 1) * 7 + length) & (slots - 1);
 }
 
 /** Writes `text` as a `char[16]` at word `i`; false when it is not known here and has to be encoded. */
 export function putText16(u32s: Uint32Array, i: number, text: string): boolean {
+  if (typeof text !== "string") return false;
   const slot = slotOf(text);
   if (written[slot] !== text) return false;
   const from = slot * 4;
