@@ -1,9 +1,10 @@
 // The object's own declarations: the members of its interface and of the table behind it, as text.
 
-import type { Layout, Layouts, MapLayout, StructLayout } from "../layout/layout.ts";
-import type { MapModel, ObjectModel, ProgramModel } from "../object/model.ts";
+import type { Layout, Layouts, StructLayout } from "../layout/layout.ts";
+import type { ObjectModel, ProgramModel } from "../object/model.ts";
 import { codecOf, typeOf } from "./codec.ts";
 import { fieldDoc, mapDoc, programDoc } from "./doc.ts";
+import { mapHandle } from "./maps.ts";
 import { literal, property } from "./text.ts";
 import { type EmitContext, tableEntry } from "./types.ts";
 
@@ -28,24 +29,6 @@ function group(members: readonly Member[]): Group {
     type: `{\n${members.map((m) => `${doc(m.doc)}${property(m.name)}: ${m.type};`).join("\n")}\n}`,
     table: `{ ${members.map((m) => `${property(m.name)}: ${m.table}`).join(", ")} }`,
   };
-}
-
-/** The maps that have typed verbs; all others are plain handles. */
-const HASHES: Readonly<Record<string, string>> = { hash: "hash", lru_hash: "lruHash" };
-
-function mapHandle(map: MapModel, { key, value }: MapLayout, { names }: EmitContext): Pick<Member, "type" | "table"> {
-  const hash = HASHES[map.type];
-  if (hash !== undefined && key && value)
-    return {
-      type: `s.HashMap<${typeOf(key.layout, names)}, ${typeOf(value.layout, names)}>`,
-      table: `s.${hash}(${codecOf(key.layout, names)}, ${codecOf(value.layout, names)})`,
-    };
-  if (map.type === "array" && value)
-    return {
-      type: `s.ArrayMap<${typeOf(value.layout, names)}>`,
-      table: `s.array(${codecOf(value.layout, names)})`,
-    };
-  return { type: "s.BpfMap", table: `s.map(${literal(map.type)})` };
 }
 
 function mapMembers(model: ObjectModel, layouts: Layouts, context: EmitContext): Member[] {
