@@ -5,7 +5,7 @@ import type { Layout, Use } from "../src/layout/layout.ts";
 import type { Names } from "../src/names/names.ts";
 import type { MapModel } from "../src/object/model.ts";
 
-const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" } };
+const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" }, inits: {} };
 const u32: Layout = { kind: "scalar", scalar: "u32" };
 
 describe("a layout becomes type, codec, read and write", () => {

@@ -25,16 +25,23 @@ export function typeOf(layout: Layout, names: Names): string {
     case "bytes":
       return "Uint8Array";
     case "list":
-      return `readonly ${typeOf(layout.element, names)}[]`.replace(
-        /^readonly readonly (.*)\[\]$/,
-        "readonly (readonly $1)[]",
-      );
+      return listOf(typeOf(layout.element, names));
     case "bits":
       return typeOf(layout.base, names);
     case "enum":
     case "struct":
       return ident(names.types[layout.type]!);
   }
+}
+
+/** The TypeScript type of what `layout` is written from. */
+export function initOf(layout: Layout, names: Names): string {
+  if (layout.kind === "struct") return ident(names.inits[layout.type] ?? names.types[layout.type]!);
+  return layout.kind === "list" ? listOf(initOf(layout.element, names)) : typeOf(layout, names);
+}
+
+function listOf(element: string): string {
+  return `readonly ${element.startsWith("readonly ") ? `(${element})` : element}[]`;
 }
 
 /** The codec of `layout`, as a table's entry names it. */

@@ -52,6 +52,12 @@ export function structDoc(layout: StructLayout): string {
   return `${namedDoc(layout)}${kernel}`;
 }
 
+/** What the reader of an Init type needs to know. */
+export function initDoc({ unions }: StructLayout, name: string): string {
+  const own = unions.length > 0 ? ": of members that share memory all, as read, or one" : "";
+  return `What is written as ${code(name)}${own}.`;
+}
+
 function useDoc(use: Use): string {
   return `${code(use.spelled)}${bytesReason(use.layout)}`;
 }

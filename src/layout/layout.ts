@@ -41,12 +41,20 @@ export interface TypeName {
   readonly name: string;
 }
 
+/**
+ * The members of an anonymous union, or of a C union itself: each the name of a field, or the parts of an anonymous
+ * struct, which are fields again and anonymous unions.
+ */
+export type Union = readonly (string | readonly Part[])[];
+export type Part = string | Union;
+
 /** A run of bytes that no field uses. */
 export interface Hole {
   readonly offset: number;
   readonly size: number;
 }
 
+/** A struct, or a union, which is a struct of one union. */
 export interface StructLayout {
   readonly kind: "struct";
   readonly type: TypeId;
@@ -55,6 +63,10 @@ export interface StructLayout {
   readonly spelled: string;
   readonly size: number;
   readonly fields: readonly FieldLayout[];
+  /** Which of the fields share memory. */
+  readonly unions: readonly Union[];
+  /** Whether a union is in it, at any depth: then writing takes more than reading gives. */
+  readonly init: boolean;
   readonly padding: readonly Hole[];
   /** Fields only the kernel may touch ("struct bpf_spin_lock lock"), left out of {@link fields}. */
   readonly kernelFields: readonly string[];

@@ -78,12 +78,11 @@ export function lowerType(types: readonly BtfType[], id: TypeId, context: string
       // An enum without values is only a forward declaration of one: its number is all there is.
       return refusal === undefined ? { kind: "enum", type: target, scalar } : { kind: "scalar", scalar };
     }
-    case "struct": {
+    case "struct":
+    case "union": {
       const refusal = refer(target, nameType(types, id, context));
       return refusal === undefined ? { kind: "struct", type: target } : bytes(refusal);
     }
-    case "union":
-      return bytes("unions are not covered yet");
     case "array":
       return lowerArray(types, target, context, refer, depth);
     default:

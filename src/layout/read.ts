@@ -64,7 +64,9 @@ class Collector {
       this.#queue.delete(id);
       const type = this.types[id]!;
       const layout =
-        type.kind === "struct" ? layoutStruct(this.types, id, name, this.refer) : layoutEnum(this.types, id, name);
+        type.kind === "struct" || type.kind === "union"
+          ? layoutStruct(this.types, id, name, this.refer)
+          : layoutEnum(this.types, id, name);
       if (typeof layout !== "string") this.done.set(id, layout);
       else {
         this.refused.set(id, layout);
@@ -142,6 +144,29 @@ function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"
   });
 }
 
+/** The struct that `layout` holds, also as an array's element. */
+function structIn(layout: Layout): TypeId | undefined {
+  while (layout.kind === "list") layout = layout.element;
+  return layout.kind === "struct" ? layout.type : undefined;
+}
+
+/** Marks the structs that have a union in them, and those that have such a struct. */
+function markInits(types: readonly NamedLayout[]): NamedLayout[] {
+  const users = new Map<TypeId, TypeId[]>();
+  const marked = new Set<TypeId>();
+  for (const type of types) {
+    if (type.kind !== "struct") continue;
+    if (type.unions.length > 0) marked.add(type.type);
+    for (const { layout } of type.fields) {
+      const used = structIn(layout);
+      if (used !== undefined) users.set(used, [...(users.get(used) ?? []), type.type]);
+    }
+  }
+  // A Set gives what is added while it is walked.
+  for (const id of marked) for (const user of users.get(id) ?? []) marked.add(user);
+  return types.map((type) => (type.kind === "struct" && marked.has(type.type) ? { ...type, init: true } : type));
+}
+
 /** The layouts of everything that `model` exposes. */
 export function readLayouts(model: ObjectModel): Layouts {
   const refused = new Map<TypeId, string>();
@@ -153,7 +178,7 @@ export function readLayouts(model: ObjectModel): Layouts {
     const sections = model.sections.map((section) => layoutSection(collector, section));
     const again = collector.drain();
     if (!again) {
-      const types = [...collector.done.values()].sort((a, b) => a.type - b.type);
+      const types = markInits([...collector.done.values()].sort((a, b) => a.type - b.type));
       return { maps, sections, types, warnings: collectWarnings({ maps, sections, types }) };
     }
     for (const [id, why] of collector.refused) refused.set(id, why);

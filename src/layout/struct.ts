@@ -1,9 +1,9 @@
-// One BTF struct in, its StructLayout out: anonymous members flattened into the parent, as in C.
+// One BTF struct or union in, its StructLayout out: anonymous members flattened into the parent, as in C.
 
 import { skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
-import type { FieldLayout, Hole, StructLayout, TypeName } from "./layout.ts";
+import type { FieldLayout, Hole, Part, StructLayout, TypeName, Union } from "./layout.ts";
 import { lowerType, type Refer } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 
@@ -49,10 +49,10 @@ function addField(walk: Walk, field: FieldLayout): void {
   walk.fields.push(field);
 }
 
-function addBitfield(walk: Walk, member: BtfMember, base: number): void {
+function addBitfield(walk: Walk, member: BtfMember, base: number): Part[] {
   const { types } = walk;
   // A nameless bitfield is a gap.
-  if (member.name === "") return;
+  if (member.name === "") return [];
   const type = types[skipModifiersAndTypedefs(types, member.type)]!;
   const scalar = type.kind === "int" || type.kind === "enum" || type.kind === "enum64" ? scalarOf(type) : undefined;
   if (scalar === undefined || member.bitSize > 64)
@@ -70,39 +70,47 @@ function addBitfield(walk: Walk, member: BtfMember, base: number): void {
     },
     spelled: `${spellType(types, member.type)}:${member.bitSize}`,
   });
+  return [member.name];
 }
 
-function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number): void {
-  if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
+/** Adds the fields of one member; says what it is made of, in the terms of {@link Union}. */
+function addMember(walk: Walk, member: BtfMember, base: number, depth: number): readonly Part[] {
+  if (member.bitSize > 0) return addBitfield(walk, member, base);
   const { types } = walk;
-  for (const member of struct.members) {
-    if (member.bitSize > 0) {
-      addBitfield(walk, member, base);
-      continue;
-    }
-    if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
-    const offset = base + member.bitOffset / 8;
-    const target = types[skipModifiersAndTypedefs(types, member.type)]!;
-    const spelled = spellType(types, member.type);
-    if (isKernelStruct(target)) {
-      walk.kernelFields.push(`${spelled} ${member.name}`);
-      continue;
-    }
-    if (member.name === "" && target.kind === "struct") {
-      addMembers(walk, target, offset, depth + 1);
-      continue;
-    }
-    const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
-    const size = trySizeOf(types, member.type);
-    if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
-    addField(walk, {
-      name,
-      offset,
-      size,
-      layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
-      spelled,
-    });
+  if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
+  const offset = base + member.bitOffset / 8;
+  const target = types[skipModifiersAndTypedefs(types, member.type)]!;
+  const spelled = spellType(types, member.type);
+  if (isKernelStruct(target)) {
+    walk.kernelFields.push(`${spelled} ${member.name}`);
+    return [];
   }
+  if (member.name === "" && (target.kind === "struct" || target.kind === "union"))
+    return addMembers(walk, target, offset, depth + 1);
+  const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
+  const size = trySizeOf(types, member.type);
+  if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
+  addField(walk, {
+    name,
+    offset,
+    size,
+    layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
+    spelled,
+  });
+  return [name];
+}
+
+function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number): readonly Part[] {
+  if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
+  const parts = struct.members.map((member) => addMember(walk, member, base, depth));
+  if (struct.kind === "struct") return parts.flat();
+  // A union directly in a union adds its members to it; one of a single member is that member.
+  const union: Union = parts.flatMap((member): Union => {
+    const [only] = member;
+    return member.length === 1 ? (typeof only === "string" ? [only] : only!) : member.length === 0 ? [] : [member];
+  });
+  const [only] = union;
+  return union.length > 1 ? [union] : only === undefined ? [] : typeof only === "string" ? [only] : only;
 }
 
 /** Bytes of `size` that no member covers; kernel-owned members count as covered. */
@@ -121,7 +129,7 @@ function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: reado
   return holes;
 }
 
-/** The layout of struct `id`, or why it has none. */
+/** The layout of struct or union `id`, or why it has none. */
 export function layoutStruct(
   types: readonly BtfType[],
   id: TypeId,
@@ -129,10 +137,11 @@ export function layoutStruct(
   refer: Refer,
 ): StructLayout | string {
   const struct = types[id]!;
-  if (struct.kind !== "struct") throw new TypeError("not a struct");
+  if (struct.kind !== "struct" && struct.kind !== "union") throw new TypeError("not a struct");
   const walk: Walk = { types, context: name.name, refer, fields: [], kernelFields: [], names: new Set() };
+  let parts: readonly Part[];
   try {
-    addMembers(walk, struct, 0, 0);
+    parts = addMembers(walk, struct, 0, 0);
   } catch (e) {
     if (e instanceof Refusal) return e.message;
     throw e;
@@ -141,9 +150,11 @@ export function layoutStruct(
     kind: "struct",
     type: id,
     name,
-    spelled: name.rank === "struct" ? `struct ${name.name}` : name.rank === "typedef" ? name.name : "struct {…}",
+    spelled: name.rank === "typedef" ? name.name : `${struct.kind} ${name.rank === "anonymous" ? "{…}" : name.name}`,
     size: struct.size,
     fields: walk.fields,
+    unions: parts.filter((part) => typeof part !== "string"),
+    init: false,
     padding: findPadding(types, struct, walk.fields),
     kernelFields: walk.kernelFields,
   };
