@@ -34,7 +34,7 @@ describe("lowerType", () => {
       [{ kind: "float", name: "long double", size: 16 }],
       { kind: "bytes", length: 16, reason: "a float of 16 bytes has no codec" },
     ],
-    ["a pointer", [{ kind: "ptr", type: 0 }], { kind: "scalar", scalar: "u64" }],
+    ["a pointer", [{ kind: "ptr", type: 0 }], { kind: "pointer" }],
     [
       "typedefs and qualifiers",
       [typedef("u32", 2), { kind: "const", type: 3 }, int("unsigned int", 4)],

@@ -13,6 +13,8 @@ export interface GenArguments {
   readonly objects: readonly string[];
   readonly output?: string | undefined;
   readonly name?: string | undefined;
+  readonly int64: "bigint" | "number";
+  readonly as: readonly string[];
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -48,10 +50,11 @@ function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
+  const as = parseAs(args.as);
   const jobs = objects.map((input) => ({
     input,
     output: output !== undefined && !intoFolder ? output : join(output ?? dirname(input), outputName(input)),
-    options: { name: input, objectName: args.name },
+    options: { name: input, objectName: args.name, int64: args.int64, as },
   }));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -69,9 +72,25 @@ function planJobs(args: GenArguments): Job[] {
   return jobs;
 }
 
+/** `event.saddr=ipv4` as the library takes it. */
+function parseAs(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const equals = text.lastIndexOf("=");
+      if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
+      throw new SkelError("ERR_OPTION", `--as: expected TYPE.FIELD=KIND, got ${shown(text)} (like event.saddr=ipv4)`);
+    }),
+  );
+}
+
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name }: GenArguments): string {
-  const options = [...(output === undefined ? [] : ["-o", displayPath(output)]), ...(name ? ["--name", name] : [])];
+function commandOf(input: string, { output, name, int64, as }: GenArguments): string {
+  const options = [
+    ...(output === undefined ? [] : ["-o", displayPath(output)]),
+    ...(name ? ["--name", name] : []),
+    ...(int64 === "number" ? ["--int64", int64] : []),
+    ...as.flatMap((text) => ["--as", text]),
+  ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
 }
 

@@ -37,7 +37,9 @@ export function spellHoles(holes: readonly Hole[]): string {
 
 /** "`u32` at 0". */
 export function fieldDoc({ spelled, offset, layout }: Pick<FieldLayout, "spelled" | "offset" | "layout">): string {
-  return `${code(spelled)} at ${offset}${bytesReason(layout)}`;
+  // Shown as stored; `--as` shows it as meant.
+  const network = layout.kind === "scalar" && /\b__be(16|32|64)\b/.test(spelled) ? ", network byte order" : "";
+  return `${code(spelled)} at ${offset}${network}${bytesReason(layout)}`;
 }
 
 /** "`struct event`, 32 bytes." */

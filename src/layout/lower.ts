@@ -69,7 +69,7 @@ export function lowerType(types: readonly BtfType[], id: TypeId, context: string
       return scalar ? { kind: "scalar", scalar } : bytes(`a ${type.kind} of ${type.size} bytes has no codec`);
     }
     case "ptr":
-      return { kind: "scalar", scalar: "u64" };
+      return { kind: "pointer" };
     case "enum":
     case "enum64": {
       const scalar = scalarOf(type);

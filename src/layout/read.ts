@@ -1,7 +1,7 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
@@ -34,12 +34,14 @@ function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): Enum
  */
 class Collector {
   readonly types: readonly BtfType[];
+  readonly #tags: ReadonlyMap<TypeId, readonly DeclTag[]>;
   readonly done = new Map<TypeId, NamedLayout>();
   readonly refused = new Map<TypeId, string>();
   readonly #queue = new Map<TypeId, TypeName>();
 
   constructor(types: readonly BtfType[]) {
     this.types = types;
+    this.#tags = declTags(types);
   }
 
   refer = (type: TypeId, name: TypeName): string | undefined => {
@@ -65,7 +67,7 @@ class Collector {
       const type = this.types[id]!;
       const layout =
         type.kind === "struct" || type.kind === "union"
-          ? layoutStruct(this.types, id, name, this.refer)
+          ? layoutStruct(this.types, id, name, this.refer, this.#tags)
           : layoutEnum(this.types, id, name);
       if (typeof layout !== "string") this.done.set(id, layout);
       else {

@@ -1,6 +1,6 @@
 // One BTF struct or union in, its StructLayout out: anonymous members flattened into the parent, as in C.
 
-import { skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
 import type { FieldLayout, Hole, Part, StructLayout, TypeName, Union } from "./layout.ts";
@@ -30,6 +30,8 @@ interface Walk {
   readonly types: readonly BtfType[];
   readonly context: string;
   readonly refer: Refer;
+  /** Of members, by the struct's id and the member's index. */
+  readonly tags: ReadonlyMap<TypeId, readonly DeclTag[]>;
   readonly fields: FieldLayout[];
   readonly kernelFields: string[];
   readonly names: Set<string>;
@@ -74,19 +76,26 @@ function addBitfield(walk: Walk, member: BtfMember, base: number): Part[] {
 }
 
 /** Adds the fields of one member; says what it is made of, in the terms of {@link Union}. */
-function addMember(walk: Walk, member: BtfMember, base: number, depth: number): readonly Part[] {
+function addMember(
+  walk: Walk,
+  member: BtfMember,
+  base: number,
+  depth: number,
+  tag: string | undefined,
+): readonly Part[] {
   if (member.bitSize > 0) return addBitfield(walk, member, base);
   const { types } = walk;
   if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
   const offset = base + member.bitOffset / 8;
-  const target = types[skipModifiersAndTypedefs(types, member.type)]!;
+  const targetId = skipModifiersAndTypedefs(types, member.type);
+  const target = types[targetId]!;
   const spelled = spellType(types, member.type);
   if (isKernelStruct(target)) {
     walk.kernelFields.push(`${spelled} ${member.name}`);
     return [];
   }
   if (member.name === "" && (target.kind === "struct" || target.kind === "union"))
-    return addMembers(walk, target, offset, depth + 1);
+    return addMembers(walk, targetId, offset, depth + 1);
   const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
   const size = trySizeOf(types, member.type);
   if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
@@ -96,13 +105,21 @@ function addMember(walk: Walk, member: BtfMember, base: number, depth: number): 
     size,
     layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
     spelled,
+    ...(tag !== undefined && { tag }),
   });
   return [name];
 }
 
-function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number): readonly Part[] {
+const TAG = "ebpf-skel:";
+
+function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readonly Part[] {
   if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
-  const parts = struct.members.map((member) => addMember(walk, member, base, depth));
+  const struct = walk.types[id] as BtfStruct;
+  const tags = walk.tags.get(id) ?? [];
+  const parts = struct.members.map((member, i) => {
+    const tag = tags.find(({ name, componentIndex }) => componentIndex === i && name.startsWith(TAG));
+    return addMember(walk, member, base, depth, tag?.name.slice(TAG.length));
+  });
   if (struct.kind === "struct") return parts.flat();
   // A union directly in a union adds its members to it; one of a single member is that member.
   const union: Union = parts.flatMap((member): Union => {
@@ -135,13 +152,14 @@ export function layoutStruct(
   id: TypeId,
   name: TypeName,
   refer: Refer,
+  tags: ReadonlyMap<TypeId, readonly DeclTag[]> = declTags(types),
 ): StructLayout | string {
   const struct = types[id]!;
   if (struct.kind !== "struct" && struct.kind !== "union") throw new TypeError("not a struct");
-  const walk: Walk = { types, context: name.name, refer, fields: [], kernelFields: [], names: new Set() };
+  const walk: Walk = { types, context: name.name, refer, tags, fields: [], kernelFields: [], names: new Set() };
   let parts: readonly Part[];
   try {
-    parts = addMembers(walk, struct, 0, 0);
+    parts = addMembers(walk, id, 0, 0);
   } catch (e) {
     if (e instanceof Refusal) return e.message;
     throw e;
