@@ -38,6 +38,7 @@ const objects = [
   { name: "verifier_fail" },
   { name: "bench" },
   { name: "network" },
+  { name: "kernel_fields" },
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },
   { name: "nobtf", source: "execve_counter", debug: false },

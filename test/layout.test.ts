@@ -177,7 +177,7 @@ describe("readLayouts", () => {
         u32,
       ],
       8,
-      { fields: ["4 unsigned int n"], padding: [], kernel: ["struct bpf_spin_lock lock"] },
+      { fields: ["4 unsigned int n"], padding: [], kernel: [{ spelled: "struct bpf_spin_lock lock", reset: false }] },
     ],
     [
       "two members of one name make it bytes",

@@ -50,7 +50,9 @@ export function namedDoc({ spelled, size }: Pick<NamedLayout, "spelled" | "size"
 /** The same for a struct, with what its interface leaves out. */
 export function structDoc(layout: StructLayout): string {
   const kernel =
-    layout.kernelFields.length > 0 ? ` Left to the kernel: ${layout.kernelFields.map(code).join(", ")}.` : "";
+    layout.kernelFields.length > 0
+      ? ` Left to the kernel: ${layout.kernelFields.map(({ spelled }) => code(spelled)).join(", ")}.`
+      : "";
   return `${namedDoc(layout)}${kernel}`;
 }
 

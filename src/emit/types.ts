@@ -42,17 +42,20 @@ function unionsText(unions: readonly Union[]): string {
 }
 
 /** Straight-line reads of all fields, and writes of those that no union shares. */
-function fastPart({ fields, unions }: StructLayout, names: Names, bigEndian: boolean): string {
+function fastPart({ fields, unions, kernelFields }: StructLayout, names: Names, bigEndian: boolean): string {
   const shared = new Set(unions.flatMap(namesIn));
+  const reset = kernelFields.filter((field) => field.reset);
   const plain = fields.filter(({ name }) => !shared.has(name));
   const reads = fields.map((field) => `${property(field.name)}: ${readOf(field.layout, field.offset, names)}`);
   const writes = plain.map((field) => writeOf(field.layout, field.offset, access("v", field.name), names));
-  return `{
-    ${bigEndian ? "bigEndian: true," : ""}
-    ${unions.length > 0 ? `unions: ${unionsText(unions)},` : ""}
-    read: (m, at) => ({ ${reads.join(", ")} }),
-    ${writes.length > 0 ? `write(m, at, v) {\n${writes.join("\n")}\n},` : ""}
-  }`;
+  const parts = [
+    bigEndian && "bigEndian: true",
+    reset.length > 0 && `kernelFields: [${reset.map(({ spelled }) => literal(spelled)).join(", ")}]`,
+    unions.length > 0 && `unions: ${unionsText(unions)}`,
+    reads.length > 0 && `read: (m, at) => ({ ${reads.join(", ")} })`,
+    writes.length > 0 && `write(m, at, v) {\n${writes.join("\n")}\n}`,
+  ];
+  return `{\n${parts.filter((part) => part !== false).join(",\n")}\n}`;
 }
 
 /** What a struct with a union in it is written from. */
@@ -82,7 +85,10 @@ function emitStruct(layout: StructLayout, context: EmitContext): StatementStruct
   const types = layout.init ? `${name}, ${ident(names.inits[layout.type]!)}` : name;
   const table = layout.fields.map((field) => tableEntry(field.name, field.offset, codecOf(field.layout, names)));
   // A struct without fields has nothing to be fast at, and unused parameters would not compile everywhere.
-  const rest = layout.fields.length > 0 ? `, ${fastPart(layout, names, bigEndian)}` : "";
+  const rest =
+    layout.fields.length > 0 || layout.kernelFields.some(({ reset }) => reset)
+      ? `, ${fastPart(layout, names, bigEndian)}`
+      : "";
   return [
     {
       kind: StructureKind.Interface,

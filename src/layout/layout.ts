@@ -78,6 +78,14 @@ export interface Hole {
   readonly size: number;
 }
 
+/** A field that is the kernel's own: a lock, a timer, a kptr, the head or node of a list or tree. */
+export interface KernelField {
+  /** "struct bpf_timer timer" */
+  readonly spelled: string;
+  /** Whether an update of the value resets it: all but locks. */
+  readonly reset: boolean;
+}
+
 /** A struct, or a union, which is a struct of one union. */
 export interface StructLayout {
   readonly kind: "struct";
@@ -92,8 +100,8 @@ export interface StructLayout {
   /** Whether a union is in it, at any depth: then writing takes more than reading gives. */
   readonly init: boolean;
   readonly padding: readonly Hole[];
-  /** Fields only the kernel may touch ("struct bpf_spin_lock lock"), left out of {@link fields}. */
-  readonly kernelFields: readonly string[];
+  /** Fields only the kernel may touch, left out of {@link fields}. */
+  readonly kernelFields: readonly KernelField[];
 }
 
 export interface EnumLayout {

@@ -3,7 +3,7 @@
 import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
-import type { FieldLayout, Hole, Part, StructLayout, TypeName, Union } from "./layout.ts";
+import type { FieldLayout, Hole, KernelField, Part, StructLayout, TypeName, Union } from "./layout.ts";
 import { lowerType, type Refer } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 
@@ -33,7 +33,7 @@ interface Walk {
   /** Of members, by the struct's id and the member's index. */
   readonly tags: ReadonlyMap<TypeId, readonly DeclTag[]>;
   readonly fields: FieldLayout[];
-  readonly kernelFields: string[];
+  readonly kernelFields: KernelField[];
   readonly names: Set<string>;
 }
 
@@ -42,6 +42,19 @@ class Refusal extends Error {}
 
 function isKernelStruct(type: BtfType): boolean {
   return type.kind === "struct" && KERNEL_STRUCTS.has(type.name);
+}
+
+/** Of pointers that own what they point to, see kernel/bpf/btf.c `btf_find_kptr`. */
+const KPTR_TAGS: ReadonlySet<string> = new Set(["kptr", "kptr_untrusted", "percpu_kptr", "uptr"]);
+
+function isKptr(types: readonly BtfType[], type: BtfType): boolean {
+  if (type.kind !== "ptr") return false;
+  const target = types[type.type]!;
+  return target.kind === "type_tag" && KPTR_TAGS.has(target.name);
+}
+
+function isKernelOwned(types: readonly BtfType[], type: BtfType): boolean {
+  return isKernelStruct(type) || isKptr(types, type);
 }
 
 function addField(walk: Walk, field: FieldLayout): void {
@@ -90,8 +103,9 @@ function addMember(
   const targetId = skipModifiersAndTypedefs(types, member.type);
   const target = types[targetId]!;
   const spelled = spellType(types, member.type);
-  if (isKernelStruct(target)) {
-    walk.kernelFields.push(`${spelled} ${member.name}`);
+  if (isKernelOwned(types, target)) {
+    const lock = target.kind === "struct" && target.name.endsWith("_spin_lock");
+    walk.kernelFields.push({ spelled: `${spelled} ${member.name}`, reset: !lock });
     return [];
   }
   if (member.name === "" && (target.kind === "struct" || target.kind === "union"))
@@ -133,7 +147,7 @@ function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readon
 /** Bytes of `size` that no member covers; kernel-owned members count as covered. */
 function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: readonly FieldLayout[]): Hole[] {
   const taken = struct.members
-    .filter((member) => isKernelStruct(types[skipModifiersAndTypedefs(types, member.type)]!))
+    .filter(({ type }) => isKernelOwned(types, types[skipModifiersAndTypedefs(types, type)]!))
     .map((member) => ({ offset: member.bitOffset / 8, size: sizeOf(types, member.type) }));
   const covered = [...fields, ...taken].sort((a, b) => a.offset - b.offset);
   const holes: Hole[] = [];

@@ -19,6 +19,7 @@ export interface Parts<T, Init> {
   readonly root?: string | undefined;
   readonly hasText?: (() => boolean) | undefined;
   readonly elements?: Elements | undefined;
+  readonly kernelFields?: (() => readonly string[]) | undefined;
   readonly fields?: (() => readonly Field[]) | undefined;
 }
 
@@ -34,6 +35,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   readonly root: string;
   readonly hasText: () => boolean;
   readonly elements: Elements | undefined;
+  readonly kernelFields: (() => readonly string[]) | undefined;
   readonly fields: (() => readonly Field[]) | undefined;
 
   constructor(parts: Parts<T, Init>) {
@@ -46,6 +48,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
     this.root = parts.root ?? "";
     this.hasText = parts.hasText ?? no;
     this.elements = parts.elements;
+    this.kernelFields = parts.kernelFields;
     this.fields = parts.fields;
     Object.freeze(this);
   }

@@ -7,7 +7,7 @@ import { refuse } from "../memory/refuse.ts";
 import { makeCodec } from "./base.ts";
 import { join, refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf, type Field, setOwn } from "./fields.ts";
+import { detailsOf, type Field, kernelFieldsOf, setOwn } from "./fields.ts";
 import { type Overlay, readUnions, type Union, writeOverlay } from "./union.ts";
 
 /** The offset and the codec of every field of a struct whose value is `T`. */
@@ -22,6 +22,8 @@ type InitOf<Init, K> = Init extends unknown ? (K extends keyof Init ? Exclude<In
 export interface StructOptions extends ByteOrder {
   /** Which of the fields share memory; the outer list names the struct's unions. */
   readonly unions?: readonly Union[] | undefined;
+  /** What else is in it and the kernel's own, so that writing the whole value resets it: "struct bpf_timer timer". */
+  readonly kernelFields?: readonly string[] | undefined;
 }
 
 /** Reads and writes without the table. It must do exactly what the table says, but for unions, which it does not write. */
@@ -89,6 +91,8 @@ function makeStruct(
     root: name,
     hasText: () => fields().some(({ codec }) => detailsOf(codec).hasText?.() !== false),
     fields,
+    kernelFields: () =>
+      fields().reduce((found, { codec }) => [...found, ...kernelFieldsOf(codec)], fast.kernelFields ?? []),
   });
 }
 
