@@ -155,7 +155,7 @@ describe.each(specimens)("$name", ({ module, object, layouts, types }) => {
         ...Object.values(entry!.formatted!.value as Record<string, object[]>).flat(),
       ) as object;
       const stops = variables.some(({ layout }) => hasFloat(layout, types));
-      const shown = variables.filter(({ name }) => !stops || Object.hasOwn(printedSection, name));
+      const shown = variables.filter(({ name }) => !stops || (printedSection as Record<string, unknown>)[name] != null);
       expect(shown.length).toBeGreaterThan(variables.length / 3);
       const expected = Object.fromEntries(
         shown.map(({ name, layout }) => [name, known(printed(layout, section[name], types))]),
