@@ -1,7 +1,7 @@
 // The generator as one function: bytes of an object in, text of its TypeScript module out.
 
 import { deflateSync } from "node:zlib";
-import { carry } from "./elf/write.ts";
+import { carry } from "./upgrade/carry.ts";
 import { within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
 import { readLayouts } from "./layout/read.ts";
