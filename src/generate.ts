@@ -7,6 +7,7 @@ import { sha256, withHeader } from "./header.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
+import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
 
@@ -18,7 +19,7 @@ export interface Generated {
 
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const { model, layouts, names } = within(options.place, () => {
-    const model = readObject(bytes);
+    const model = withMapTypes(readObject(bytes), options.maps);
     const layouts = readLayouts(model);
     return { model, layouts, names: assignNames(options.objectName, layouts.types) };
   });

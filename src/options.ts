@@ -3,6 +3,7 @@
 import { displayPath, SkelError, shown } from "./errors.ts";
 import { type Origin, sha256 } from "./header.ts";
 import { objectNameOf } from "./names/names.ts";
+import type { MapTypes } from "./object/maptypes.ts";
 
 /** What `generate` may be told. */
 export interface GenerateOptions {
@@ -10,6 +11,8 @@ export interface GenerateOptions {
   readonly name: string;
   /** Name of the skeleton and of the object for libbpf; by default made from the file name ("prog"). */
   readonly objectName?: string | undefined;
+  /** Types of keys and values of maps that have only sizes, as in C: `{ counts: "u32:struct event" }`. */
+  readonly maps?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every option with its value. */
@@ -19,24 +22,44 @@ export interface ResolvedOptions {
   /** File name of the object. */
   readonly file: string;
   readonly objectName: string;
+  readonly maps: MapTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
+}
+
+/** `value` as JSON that is one line of ASCII: it goes into a comment. */
+function recordOf(value: object): string {
+  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** `maps` in the order of their names. */
+function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
+  const entries = Object.entries(maps).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, types] of entries)
+    if (typeof types !== "string")
+      throw new SkelError("ERR_OPTION", `maps: expected "KEY:VALUE" for ${shown(name)}, got ${shown(String(types))}`);
+  return Object.fromEntries(entries);
 }
 
 /**
  * @throws SkelError ERR_OPTION
  */
-export function resolveOptions({ name, objectName }: GenerateOptions): ResolvedOptions {
+export function resolveOptions({ name, objectName, maps: named = {} }: GenerateOptions): ResolvedOptions {
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
     throw new SkelError("ERR_OPTION", `objectName: expected a C identifier, got ${shown(objectName)}`);
+  const maps = resolveMaps(named);
   const file = name.slice(name.lastIndexOf("/") + 1);
   return {
     place: displayPath(name),
     file,
     objectName: objectName ?? objectNameOf(file),
-    recorded: JSON.stringify(objectName === undefined ? {} : { objectName }),
+    maps,
+    recorded: recordOf({
+      ...(objectName !== undefined && { objectName }),
+      ...(Object.keys(maps).length > 0 && { maps }),
+    }),
   };
 }
 

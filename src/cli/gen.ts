@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isCurrent } from "../header.ts";
 import { type GenerateOptions, originOf, resolveOptions } from "../options.ts";
+import { parseMaps } from "./maps.ts";
 import { isFolder, readObjectFile, readTextIfAny, targetOf, writeText } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
@@ -13,6 +14,8 @@ export interface GenArguments {
   readonly objects: readonly string[];
   readonly output?: string | undefined;
   readonly name?: string | undefined;
+  /** `NAME=KEY:VALUE` each. */
+  readonly map?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -43,6 +46,9 @@ function planJobs(args: GenArguments): Job[] {
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
+  const maps = parseMaps(args.map);
+  if (several && maps !== undefined)
+    throw option(`--map: is about one object, got ${objects.length} (generate them apart)`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
     throw option(
@@ -51,7 +57,7 @@ function planJobs(args: GenArguments): Job[] {
   const jobs = objects.map((input) => ({
     input,
     output: output !== undefined && !intoFolder ? output : join(output ?? dirname(input), outputName(input)),
-    options: { name: input, objectName: args.name },
+    options: { name: input, objectName: args.name, maps },
   }));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -70,8 +76,12 @@ function planJobs(args: GenArguments): Job[] {
 }
 
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name }: GenArguments): string {
-  const options = [...(output === undefined ? [] : ["-o", displayPath(output)]), ...(name ? ["--name", name] : [])];
+function commandOf(input: string, { output, name, map = [] }: GenArguments): string {
+  const options = [
+    ...(output === undefined ? [] : ["-o", displayPath(output)]),
+    ...(name ? ["--name", name] : []),
+    ...map.flatMap((one) => ["--map", shown(one)]),
+  ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
 }
 

@@ -57,6 +57,12 @@ const parser = yargs()
           describe: "file or folder to write to (beside the object)",
         })
         .option("name", { type: "string", requiresArg: true, describe: "name of the skeleton (from the file name)" })
+        .option("map", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          describe: "types of a map that has only sizes: NAME=KEY:VALUE",
+        })
         .option("check", {
           type: "boolean",
           default: false,
@@ -65,6 +71,7 @@ const parser = yargs()
         .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" })
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
+        .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
         .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
     async (args) => {
       if (!(await runGen(args))) process.exitCode = 1;

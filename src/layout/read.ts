@@ -97,7 +97,7 @@ function layoutMap(collector: Collector, map: MapModel): MapLayout {
     if (type !== undefined) return collector.use(type, `${map.name}_${what}`, size);
     if (size === 0 || KERNEL_VALUES.has(map.type)) return undefined;
     const reason = map.legacy
-      ? `its legacy definition has only ${what}_size (name the type with gen --map)`
+      ? "its legacy definition names no type, see gen --map"
       : `its definition has ${what}_size and no __type(${what}, ...)`;
     return { layout: { kind: "bytes", length: size, reason }, spelled: `${size} bytes`, size };
   };
