@@ -1,7 +1,7 @@
 // Legacy maps in, the .BTF section that describes them out: definitions as `SEC(".maps")` would have left them.
 
 import { type BtfExtension, extendBtf, type NewMember } from "../btf/extend.ts";
-import type { BtfSecInfo, BtfType, TypeId } from "../btf/types.ts";
+import type { BtfDatasec, BtfSecInfo, BtfType, TypeId } from "../btf/types.ts";
 import { SkelError } from "../errors.ts";
 import type { LegacyMap } from "../object/legacy.ts";
 import type { MapModel } from "../object/model.ts";
@@ -65,13 +65,14 @@ function cached(cache: Map<number, TypeId>, key: number, make: () => TypeId): Ty
 }
 
 /**
- * The .BTF section `section` (undefined for none) with `.maps` definitions of `maps`, and the size of each definition.
+ * The .BTF section `section` (undefined for none) with `.maps` definitions of `maps` after those of the datasec `kept`, and the size of each.
  * Types keep their ids: a map's variable gets another type, a datasec that is replaced becomes an unused struct.
  */
 export function defineMaps(
   section: Uint8Array | undefined,
   endian: "little" | "big",
   types: readonly BtfType[],
+  kept: BtfDatasec | undefined,
   maps: readonly LegacyMap[],
 ): { readonly section: Uint8Array; readonly sizes: readonly number[] } {
   const btf = extendBtf(section, endian);
@@ -84,8 +85,9 @@ export function defineMaps(
     btf.retireDatasec(id, type.vars.length, byte);
     for (const info of type.vars) {
       const variable = types[info.type]!;
-      if (type.name === ".maps") vars.push({ ...info, offset: 0 });
-      else if (variable.kind === "var" && !legacyVars.has(variable.name)) legacyVars.set(variable.name, info.type);
+      if (type === kept) vars.push({ ...info, offset: 0 });
+      else if (type.name !== ".maps" && variable.kind === "var" && !legacyVars.has(variable.name))
+        legacyVars.set(variable.name, info.type);
     }
   });
   const sizes = maps.map(({ map, symbol }) => {

@@ -41,10 +41,11 @@ export function upgradeMaps(bytes: Uint8Array): Uint8Array {
   if (legacy.length === 0) return editElf(bytes, elf, { dropped });
 
   const maps = find(elf, ".maps");
-  if (maps !== undefined && !source.datasecs.has(".maps"))
+  const kept = maps && source.datasecs.get(".maps");
+  if (maps !== undefined && kept === undefined)
     throw new SkelError("ERR_MAP_DEF", 'BTF does not describe section ".maps" (compile with clang -g -target bpf)');
   const btf = find(elf, ".BTF");
-  const described = defineMaps(btf && sectionData(bytes, btf), elf.endian, types, legacy);
+  const described = defineMaps(btf && sectionData(bytes, btf), elf.endian, types, kept, legacy);
 
   const old = maps ? sectionData(bytes, maps) : new Uint8Array(0);
   const added: NewSection[] = [];
