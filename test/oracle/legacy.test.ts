@@ -17,6 +17,13 @@ afterAll(() => view.remove());
 
 const native = legacyCorpus.filter(({ file }) => file !== "legacy_big_endian.bpf.o");
 
+interface KernelMap {
+  readonly id: number;
+  readonly name: string;
+  /** Of the BTF that it was made with. */
+  readonly btf_id?: number;
+}
+
 /** The map as libbpf sees it, without what legacy maps cannot say. */
 function seen({ name, typeId, keySize, valueSize, maxEntries, flags, keyType, valueType }: MapModel): object {
   return {
@@ -48,9 +55,10 @@ describe.each(libraries)("$title", (library) => {
     async ({ bytes }) => {
       const model = inspectObject(bytes);
       const kernel = await view.load(view.fileOf(carry(bytes)), library, ({ maps }) => {
-        const rows = JSON.parse(outputOf("bpftool", ["-j", "map", "list"])) as { readonly id: number }[];
-        return maps.map(({ id }) => rows.find((row) => row.id === id));
+        const rows = JSON.parse(outputOf("bpftool", ["-j", "map", "list"])) as KernelMap[];
+        return maps.map(({ id }) => rows.find((row) => row.id === id)!);
       });
+      if (typeof kernel === "string") throw new Error(kernel);
       expect(kernel).toEqual(
         expect.arrayContaining(
           model.maps.map(({ name, type, keySize, valueSize, maxEntries }) =>
@@ -66,7 +74,7 @@ describe.each(libraries)("$title", (library) => {
       );
       // The kernel took the BTF: maps with types refer to it.
       const typed = model.maps.filter(({ keyType }) => keyType !== undefined).map(({ name }) => name);
-      const withBtf = (kernel as { readonly name: string; readonly btf_id?: number }[]).filter(({ btf_id }) => btf_id);
+      const withBtf = kernel.filter(({ btf_id }) => btf_id !== undefined && btf_id !== 0);
       expect(withBtf.map(({ name }) => name)).toEqual(expect.arrayContaining(typed));
     },
   );
