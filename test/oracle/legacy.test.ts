@@ -156,3 +156,77 @@ describe("odd definitions", () => {
     expect(view.open(view.fileOf(carry(bytes)), libraries[0]!)).toMatch(/^open: errno/);
   });
 });
+
+/** Everything of BTF and ELF that an upgrade could break: CO-RE, line info of a subprogram, inner maps, global data. */
+const EVERYTHING = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+struct task_struct {
+	int pid;
+	int tgid;
+} __attribute__((preserve_access_index));
+
+struct old {
+	__u32 type, key_size, value_size, max_entries, map_flags;
+};
+
+struct old first SEC("maps") = { BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0 };
+
+struct inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 7);
+	__type(key, __u32);
+	__type(value, __u32);
+} one SEC(".maps"), two SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 3);
+	__type(key, __u32);
+	__array(values, struct inner);
+} outer SEC(".maps") = { .values = { [0] = &one, [2] = &two } };
+
+struct old last SEC("maps/last") = { BPF_MAP_TYPE_HASH, 4, 8, 5, 0 };
+
+int seen = 3;
+
+static __attribute__((noinline)) int tgid_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, tgid) + seen;
+}
+
+SEC("raw_tracepoint/sys_enter")
+int program(void *ctx)
+{
+	__u32 zero = 0;
+	int tgid = tgid_of((void *)bpf_get_current_task());
+	__u32 *value = bpf_map_lookup_elem(&first, &zero);
+	void *found = bpf_map_lookup_elem(&outer, &zero);
+
+	if (value)
+		*value = tgid;
+	return bpf_map_lookup_elem(&last, &zero) != 0 && found && bpf_map_lookup_elem(found, &zero);
+}
+
+char LICENSE[] SEC("license") = "GPL";
+`;
+
+test.skipIf(process.getuid?.() !== 0).each(libraries)(
+  "CO-RE, subprograms and inner maps load, $title (needs root)",
+  async (library) => {
+    const bytes = compileBpf(EVERYTHING);
+    const loaded = await view.load(view.fileOf(carry(bytes)), library, ({ maps, programs }) => {
+      const id = String(programs[0]!.id);
+      const lines = outputOf("bpftool", ["prog", "dump", "xlated", "id", id, "linum"]);
+      const outer = String(maps.find(({ name }) => name === "outer")!.id);
+      const slots = JSON.parse(outputOf("bpftool", ["-j", "map", "dump", "id", outer])) as { key: string[] }[];
+      return { maps: maps.map(({ name }) => name), lines, slots: slots.map(({ key }) => key[0]) };
+    });
+    if (typeof loaded === "string") throw new Error(loaded);
+    expect(loaded.maps).toEqual(["one", "two", "outer", "first", "last", "view.data"]);
+    expect(loaded.lines).toContain("BPF_CORE_READ(task, tgid)");
+    expect(loaded.slots).toEqual(["0x00", "0x02"]);
+  },
+);
