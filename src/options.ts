@@ -4,6 +4,7 @@ import { displayPath, SkelError, shown } from "./errors.ts";
 import { isKind, kindNames, type Presentation } from "./layout/present.ts";
 import { type Origin, sha256 } from "./header.ts";
 import { objectNameOf } from "./names/names.ts";
+import type { MapTypes } from "./object/maptypes.ts";
 
 /** What `generate` may be told. */
 export interface GenerateOptions {
@@ -15,6 +16,8 @@ export interface GenerateOptions {
   readonly int64?: "bigint" | "number" | undefined;
   /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, bytes, ipv4, ipv6, mac, be. */
   readonly as?: Readonly<Record<string, string>> | undefined;
+  /** Types of keys and values of maps that have only sizes, as in C: `{ counts: "u32:struct event" }`. */
+  readonly maps?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every option with its value. */
@@ -25,14 +28,35 @@ export interface ResolvedOptions {
   readonly file: string;
   readonly objectName: string;
   readonly presentation: Presentation;
+  readonly maps: MapTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
+}
+
+/** `value` as JSON that is one line of ASCII: it goes into a comment. */
+function recordOf(value: object): string {
+  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** `maps` in the order of their names. */
+function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
+  const entries = Object.entries(maps).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, types] of entries)
+    if (typeof types !== "string")
+      throw new SkelError("ERR_OPTION", `maps: expected "KEY:VALUE" for ${shown(name)}, got ${shown(String(types))}`);
+  return Object.fromEntries(entries);
 }
 
 /**
  * @throws SkelError ERR_OPTION
  */
-export function resolveOptions({ name, objectName, int64 = "bigint", as = {} }: GenerateOptions): ResolvedOptions {
+export function resolveOptions({
+  name,
+  objectName,
+  int64 = "bigint",
+  as = {},
+  maps: named = {},
+}: GenerateOptions): ResolvedOptions {
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
@@ -46,16 +70,19 @@ export function resolveOptions({ name, objectName, int64 = "bigint", as = {} }: 
     if (!isKind(kind))
       throw new SkelError("ERR_OPTION", `as: ${shown(path)}: expected one of ${kindNames}, got ${shown(kind)}`);
   }
+  const maps = resolveMaps(named);
   const file = name.slice(name.lastIndexOf("/") + 1);
   return {
     place: displayPath(name),
     file,
     objectName: objectName ?? objectNameOf(file),
     presentation: { int64, as: new Map(asked) },
-    recorded: JSON.stringify({
+    maps,
+    recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
       ...(int64 !== "bigint" && { int64 }),
       ...(asked.length > 0 && { as: Object.fromEntries(asked) }),
+      ...(Object.keys(maps).length > 0 && { maps }),
     }),
   };
 }

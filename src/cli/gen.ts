@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isCurrent } from "../header.ts";
 import { type GenerateOptions, originOf, resolveOptions } from "../options.ts";
+import { parseMaps } from "./maps.ts";
 import { isFolder, readObjectFile, readTextIfAny, targetOf, writeText } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
@@ -14,7 +15,10 @@ export interface GenArguments {
   readonly output?: string | undefined;
   readonly name?: string | undefined;
   readonly int64: "bigint" | "number";
-  readonly as: readonly string[];
+  /** `TYPE.FIELD=KIND` each. */
+  readonly as?: readonly string[] | undefined;
+  /** `NAME=KEY:VALUE` each. */
+  readonly map?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -45,16 +49,19 @@ function planJobs(args: GenArguments): Job[] {
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
+  const maps = parseMaps(args.map);
+  if (several && maps !== undefined)
+    throw option(`--map: is about one object, got ${objects.length} (generate them apart)`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const as = parseAs(args.as);
+  const as = parseAs(args.as ?? []);
   const jobs = objects.map((input) => ({
     input,
     output: output !== undefined && !intoFolder ? output : join(output ?? dirname(input), outputName(input)),
-    options: { name: input, objectName: args.name, int64: args.int64, as },
+    options: { name: input, objectName: args.name, int64: args.int64, as, maps },
   }));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -84,12 +91,13 @@ function parseAs(given: readonly string[]): Record<string, string> {
 }
 
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, int64, as }: GenArguments): string {
+function commandOf(input: string, { output, name, int64, as = [], map = [] }: GenArguments): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
     ...(int64 === "number" ? ["--int64", int64] : []),
-    ...as.flatMap((text) => ["--as", text]),
+    ...as.flatMap((text) => ["--as", shown(text)]),
+    ...map.flatMap((one) => ["--map", shown(one)]),
   ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
 }
