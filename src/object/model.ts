@@ -27,6 +27,15 @@ export interface MapModel {
   readonly valueType?: TypeId;
   /** `__array(values, ...)` of a map of maps: the inner map's definition. */
   readonly inner?: MapModel;
+  /** What `.values = {...}` puts into slots at load, by slot: names of maps, or of programs. */
+  readonly slots?: readonly SlotModel[];
+}
+
+/** One slot that load fills. */
+export interface SlotModel {
+  readonly index: number;
+  /** Of a map or a program. */
+  readonly name: string;
 }
 
 /** A program: one function symbol in an executable section that is not `.text`. */
