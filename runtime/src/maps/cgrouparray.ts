@@ -10,8 +10,7 @@ export interface CgroupArray extends WriteOnlySlots<PathDescriptor> {
   /**
    * Puts a cgroup there: its directory, which is opened for the call, or a descriptor of that.
    * @throws ValueError when `index` is outside
-   * @throws Error of node:fs when the directory cannot be opened
-   * @throws BpfError EBADF when it is no cgroup of version 2
+   * @throws BpfError ENOENT and others when the directory cannot be opened, EBADF when it is no cgroup of version 2
    */
   set(index: number, cgroup: PathDescriptor): void;
 }
@@ -30,7 +29,7 @@ class CgroupArrayHandle extends WriteOnlyHandle<number, PathDescriptor> implemen
 
   override set(index: number, cgroup: PathDescriptor): void {
     this.inside(index);
-    withDirectory(cgroup, `map ${this.name}: value`, (fd) => super.set(index, fd));
+    withDirectory(this.map, "value", cgroup, (fd) => super.set(index, fd));
   }
 }
 

@@ -10,13 +10,14 @@ import { PlainMap } from "./plain.ts";
 
 /**
  * Values by cgroup. The key is `struct bpf_cgroup_storage_key`, or a `u64`: the cgroup's inode number, which is `ino` of
- * its directory. An entry is there while a program that uses the map is attached to the cgroup.
+ * its directory. An entry comes with the first program that uses the map and is attached to the cgroup; it goes with the
+ * cgroup (before Linux 5.9 with the program).
  */
 export interface CgroupStorage<K, V, VInit = V> extends BpfMap {
   get(key: K): V | undefined;
   /**
    * Writes the value of an entry that is there.
-   * @throws BpfError ENOENT when no program that uses the map is attached to that cgroup
+   * @throws BpfError ENOENT when no program that uses the map was ever attached to that cgroup
    */
   set(key: K, value: VInit): void;
   has(key: K): boolean;

@@ -104,7 +104,7 @@ export class Inner<M extends BpfMap> {
     for (const map of candidates) {
       const fd = fdIfOpen(map);
       if (fd === undefined || map.id !== id) continue;
-      const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, 3);
       if (copy >= 0) return copy;
     }
     return undefined;

@@ -12,60 +12,49 @@ export interface KernelSymbol {
   readonly module?: string;
 }
 
-interface Table {
-  readonly addresses: BigUint64Array;
-  readonly names: readonly string[];
-  readonly modules: readonly (string | undefined)[];
-}
-
-let table: Table | undefined;
+// The lines of functions in the order of their addresses: "ffffffff81000010 T name\t[module]". The addresses of one kernel
+// all have the same number of digits, so that text compares as they do.
+let lines: readonly string[] | undefined;
 
 /**
  * The function that the kernel address is in; undefined for other addresses, those of user space above all. The list is
- * read at the first call; `refresh` reads it again, for modules and programs that were loaded since.
+ * read at the first call, which takes a good part of a second; `refresh` reads it again, for modules and programs that
+ * were loaded since.
  * @throws UnsupportedError when the kernel hides addresses from this process
  */
 export function ksym(address: bigint, options: { readonly refresh?: boolean } = {}): KernelSymbol | undefined {
-  if (typeof address !== "bigint")
+  if (typeof address !== "bigint") {
     throw new ValueError(`ksym: expected an address as bigint, got ${show(address)}`, "ksym");
-  if (table === undefined || options.refresh === true) table = readTable();
-  const { addresses, names, modules } = table;
-  const at = lastAtMost(addresses, address);
-  if (at < 0) return undefined;
-  const name = names[at]!;
+  }
+  if (lines === undefined || options.refresh === true) lines = readFunctions();
+  const line = lines[lastAtMost(lines, address)];
+  if (line === undefined) return undefined;
+  const [, start, name, module] = /^(\w+) . ([^\t]+)(?:\t\[(.*)\])?$/.exec(line)!;
   // What follows the end of a part is no function's.
   if (name === "_etext" || name === "_einittext") return undefined;
-  const module = modules[at];
-  return { name, offset: Number(address - addresses[at]!), ...(module !== undefined && { module }) };
+  return { name: name!, offset: Number(address - BigInt(`0x${start}`)), ...(module !== undefined && { module }) };
 }
 
-/** The index of the last address that is at most `address`, or -1. */
-function lastAtMost(addresses: BigUint64Array, address: bigint): number {
+/** The index of the last line whose address is at most `address`, or -1. */
+function lastAtMost(lines: readonly string[], address: bigint): number {
+  const digits = lines[0]!.indexOf(" ");
+  const wanted = address.toString(16).padStart(digits, "0");
   let low = 0;
-  let high = addresses.length;
+  let high = lines.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (addresses[middle]! <= address) low = middle + 1;
+    if (lines[middle]!.slice(0, digits) <= wanted) low = middle + 1;
     else high = middle;
   }
   return low - 1;
 }
 
-function readTable(): Table {
+function readFunctions(): readonly string[] {
   const text = process.getBuiltinModule("node:fs").readFileSync("/proc/kallsyms", "latin1");
-  // "ffffffff81000010 T name\t[module]"; types t and w are functions, in either case.
-  const symbols = [...text.matchAll(/^([0-9a-f]+) [tTwW] (\S+)(?:\t\[(\S+)\])?$/gm)]
-    .map(([, address, name, module]) => ({ address: BigInt(`0x${address}`), name: name!, module }))
-    .filter(({ address }) => address !== 0n);
-  if (symbols.length === 0) {
-    throw new UnsupportedError(
-      "/proc/kallsyms: hides all addresses (needs CAP_SYSLOG, or sysctl kernel.kptr_restrict=0)",
-    );
-  }
-  symbols.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  return {
-    addresses: BigUint64Array.from(symbols, ({ address }) => address),
-    names: symbols.map(({ name }) => name),
-    modules: symbols.map(({ module }) => module),
-  };
+  // The types t and w are functions, in either case.
+  const found = text.split("\n").filter((line) => /^\w+ [tTwW] /.test(line) && !/^0+ /.test(line));
+  if (found.length > 0) return found.sort();
+  throw new UnsupportedError(
+    "/proc/kallsyms: hides all addresses (needs CAP_SYSLOG, or sysctl kernel.kptr_restrict=0)",
+  );
 }

@@ -79,6 +79,15 @@ function target<F extends "ifindex" | "qsize">(field: F, size: number): Codec<En
   });
 }
 
+/** `dev_map_delete_elem` and `cpu_map_delete_elem` do not say whether there was something. */
+class RedirectSlots<V, Init> extends SlotsHandle<V, Init> {
+  override delete(index: number): boolean {
+    const filled = this.cells.has(this.inside(index));
+    if (filled) this.cells.delete(index);
+    return filled;
+  }
+}
+
 /** A map of type DEVMAP. For generated code. */
 export function devMap(): MapSpec<DevMap> {
   return slots("devmap", "ifindex");
@@ -90,7 +99,7 @@ export function cpuMap(): MapSpec<CpuMap> {
 }
 
 function slots<F extends "ifindex" | "qsize">(type: string, field: F): MapSpec<Slots<Entry<F>, Init<F>>> {
-  const create = (map: MapCore): Slots<Entry<F>, Init<F>> => new SlotsHandle(map, target(field, map.valueSize));
+  const create = (map: MapCore): Slots<Entry<F>, Init<F>> => new RedirectSlots(map, target(field, map.valueSize));
   return { type, keySize: 4, valueSize: undefined, create };
 }
 

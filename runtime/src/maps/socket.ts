@@ -3,6 +3,7 @@
 
 import { makeCodec } from "../codec/base.ts";
 import type { Codec } from "../codec/codec.ts";
+import { isBpfError } from "../errors.ts";
 import type { MapSpec } from "./core.ts";
 import { type SocketDescriptor, socketOf } from "./descriptor.ts";
 import { type Keyed, KeyedHandle } from "./keyed.ts";
@@ -31,7 +32,10 @@ export type SockHash<K> = Keyed<K, bigint, SocketDescriptor>;
  */
 export type ReuseportSockArray = SockMap;
 
-/** AF_XDP sockets by index, most often the receive queue's. The kernel does not tell which are in it. */
+/**
+ * AF_XDP sockets by index, most often the receive queue's. The kernel does not tell which are in it, and `delete` is true
+ * for an empty slot, too.
+ */
 export type XskMap = WriteOnlySlots<SocketDescriptor>;
 
 /** A socket as a value of `size` bytes, 4 or 8. */
@@ -46,6 +50,18 @@ function socket(size: number): Codec<bigint, SocketDescriptor> {
       else m.setU32(at, fd);
     },
   });
+}
+
+class SockMapHandle extends SlotsHandle<bigint, SocketDescriptor> implements SockMap {
+  override delete(index: number): boolean {
+    try {
+      return super.delete(index);
+    } catch (e) {
+      // `__sock_map_delete` has it for an empty slot, where other maps have ENOENT.
+      if (isBpfError(e, "EINVAL")) return false;
+      throw e;
+    }
+  }
 }
 
 /** A map of type SOCKMAP. For generated code. */
@@ -64,7 +80,7 @@ function slots(type: string): MapSpec<SockMap> {
     type,
     keySize: 4,
     valueSize: undefined,
-    create: (map) => new SlotsHandle(map, socket(map.valueSize)),
+    create: (map) => new SockMapHandle(map, socket(map.valueSize)),
   };
 }
 

@@ -24,7 +24,8 @@ export interface LocalStorage<Of, V, VInit = V> extends BpfMap {
   /**
    * Writes an object's value.
    * @throws ValueError when the value does not fit its C type, or `of` has no descriptor
-   * @throws BpfError EBADF when `of` is another kind of object, EEXIST or ENOENT as `mode` asks
+   * @throws BpfError EBADF when `of` is another kind of object, EEXIST or ENOENT as `mode` asks, or why a path cannot be
+   * opened
    */
   set(of: Of, value: VInit, options?: SetOptions): void;
   has(of: Of): boolean;
@@ -42,40 +43,34 @@ export type TaskStorage<V, VInit = V> = LocalStorage<{ readonly fd: number }, V,
 export type CgrpStorage<V, VInit = V> = LocalStorage<PathDescriptor, V, VInit>;
 
 /** Runs `use` with the descriptor of `of`, and closes what it opened for that. */
-type With<Of> = <T>(of: Of, where: string, use: (fd: number) => T) => T;
+type With<Of> = <T>(map: MapCore, of: Of, use: (fd: number) => T) => T;
 
 class StorageHandle<Of, V, VInit> extends PlainMap implements LocalStorage<Of, V, VInit> {
   readonly #map: MapCore;
   readonly #cells: HashMap<number, V, VInit>;
   readonly #with: With<Of>;
-  readonly #where: string;
 
   constructor(map: MapCore, value: Codec<V, VInit>, withFd: With<Of>) {
     super(map);
     this.#map = map;
     this.#cells = hash(s32, value).create(map);
     this.#with = withFd;
-    this.#where = `map ${map.name}: key`;
   }
 
   get(of: Of): V | undefined {
-    this.#map.use();
-    return this.#with(of, this.#where, (fd) => this.#cells.get(fd));
+    return this.#with(this.#map, of, (fd) => this.#cells.get(fd));
   }
 
   set(of: Of, value: VInit, options?: SetOptions): void {
-    this.#map.use();
-    this.#with(of, this.#where, (fd) => this.#cells.set(fd, value, options));
+    this.#with(this.#map, of, (fd) => this.#cells.set(fd, value, options));
   }
 
   has(of: Of): boolean {
-    this.#map.use();
-    return this.#with(of, this.#where, (fd) => this.#cells.has(fd));
+    return this.#with(this.#map, of, (fd) => this.#cells.has(fd));
   }
 
   delete(of: Of): boolean {
-    this.#map.use();
-    return this.#with(of, this.#where, (fd) => this.#cells.delete(fd));
+    return this.#with(this.#map, of, (fd) => this.#cells.delete(fd));
   }
 }
 
@@ -87,24 +82,30 @@ function storage<Of, V, VInit>(
   return { type, keySize: 4, valueSize: value.size, create: (map) => new StorageHandle(map, value, withFd) };
 }
 
+function withHandle<Of>(find: (of: Of) => number): With<Of> {
+  return (map, of, use) => {
+    map.use();
+    return use(checked(() => find(of), `map ${map.name}: key`));
+  };
+}
+
 /** A map of type SK_STORAGE. For generated code. */
 export function skStorage<V, VInit = V>(value: Codec<V, VInit>): MapSpec<SkStorage<V, VInit>> {
-  return storage("sk_storage", value, (socket, where, use) => use(checked(() => socketOf(socket), where)));
+  return storage("sk_storage", value, withHandle(socketOf));
 }
 
 /** A map of type INODE_STORAGE. For generated code. */
 export function inodeStorage<V, VInit = V>(value: Codec<V, VInit>): MapSpec<InodeStorage<V, VInit>> {
-  return storage("inode_storage", value, withFile);
+  return storage<PathDescriptor, V, VInit>("inode_storage", value, (map, at, use) => withFile(map, "key", at, use));
 }
 
 /** A map of type TASK_STORAGE. For generated code. */
 export function taskStorage<V, VInit = V>(value: Codec<V, VInit>): MapSpec<TaskStorage<V, VInit>> {
-  return storage("task_storage", value, (task, where, use) =>
-    use(checked(() => objectOf(task, "what pidfd(pid) gives"), where)),
-  );
+  const find = (task: { readonly fd: number }): number => objectOf(task, "what pidfd(pid) gives");
+  return storage("task_storage", value, withHandle(find));
 }
 
 /** A map of type CGRP_STORAGE. For generated code. */
 export function cgrpStorage<V, VInit = V>(value: Codec<V, VInit>): MapSpec<CgrpStorage<V, VInit>> {
-  return storage("cgrp_storage", value, withDirectory);
+  return storage<PathDescriptor, V, VInit>("cgrp_storage", value, (map, at, use) => withDirectory(map, "key", at, use));
 }
