@@ -26,7 +26,7 @@ const layout = (more: Omit<MapLayout, "name"> = {}): MapLayout => ({ name: "m", 
 
 const inner = model("hash", { valueSize: 8, maxEntries: 7 });
 const innerLayout = layout({ key: u32, value: u64 });
-const tuned = { ...inner, flags: 1, numaNode: 2, extra: "18446744073709551615" };
+const tuned = { ...inner, flags: 1, numaNode: 2, extra: "18446744073709551615", keyType: 3, valueType: 5 };
 
 test.each<[string, MapModel, MapLayout, string, string]>([
   [
@@ -41,7 +41,7 @@ test.each<[string, MapModel, MapLayout, string, string]>([
     model("hash_of_maps", { keySize: 8, inner: tuned }),
     layout({ key: text, inner: innerLayout }),
     "s.HashOfMaps<string, s.HashMap<number, bigint>>",
-    "s.hashOfMaps(s.chars(8), s.hash(s.u32, s.u64), { type: 1, keySize: 4, valueSize: 8, maxEntries: 7, flags: 1, extra: 18446744073709551615n, numaNode: 2 })",
+    "s.hashOfMaps(s.chars(8), s.hash(s.u32, s.u64), { type: 1, keySize: 4, valueSize: 8, maxEntries: 7, flags: 1, extra: 18446744073709551615n, numaNode: 2, btf: [3, 5] })",
   ],
   [
     "maps of a kind without words",

@@ -58,13 +58,15 @@ function ofMaps(type: string, make: string, hasKey: boolean): Emitter {
 }
 
 /** What the runtime makes an inner map of. */
-function definition({ typeId, keySize, valueSize, maxEntries, flags, extra, numaNode }: MapModel): string {
+function definition(map: MapModel): string {
+  const { typeId, keySize, valueSize, maxEntries, flags, extra, numaNode, keyType, valueType } = map;
   const always = `type: ${typeId}, keySize: ${keySize}, valueSize: ${valueSize}, maxEntries: ${maxEntries}`;
   const some = [
     ...(flags !== 0 ? [`flags: ${flags}`] : []),
     // The text is a checked decimal; round it through BigInt so that nothing else can come of it.
     ...(BigInt(extra) !== 0n ? [`extra: ${literal(BigInt(extra))}`] : []),
     ...(numaNode !== 0 ? [`numaNode: ${numaNode}`] : []),
+    ...(keyType !== undefined && valueType !== undefined ? [`btf: [${keyType}, ${valueType}]`] : []),
   ];
   return `{ ${[always, ...some].join(", ")} }`;
 }

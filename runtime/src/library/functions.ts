@@ -13,6 +13,7 @@ export const functions = {
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
   bpf_object__close: ["void", ["ptr"]],
+  bpf_object__btf_fd: ["int", ["ptr"]],
   bpf_object__find_map_by_name: ["ptr", ["ptr", "str"]],
   bpf_object__find_program_by_name: ["ptr", ["ptr", "str"]],
 

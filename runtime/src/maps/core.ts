@@ -34,6 +34,8 @@ export interface MapCore extends BpfMap {
   readonly rawFd: number;
   /** The maps that were loaded together with it. */
   readonly siblings?: readonly BpfMap[] | undefined;
+  /** A descriptor of the object's BTF; undefined where the kernel took none. */
+  readonly btfFd?: number | undefined;
   /** @throws StateError once closed */
   use(): number;
   /**
@@ -53,7 +55,10 @@ export interface MapSpec<H> {
   create(map: MapCore): H;
 }
 
-type LoadedFields = Pick<MapCore, "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings">;
+type LoadedFields = Pick<
+  MapCore,
+  "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings" | "btfFd"
+>;
 
 /** A map that libbpf has created, or taken from a pin. */
 export class LoadedMap implements MapCore {
@@ -64,6 +69,7 @@ export class LoadedMap implements MapCore {
   readonly valueSize: number;
   readonly library: Library;
   readonly siblings: readonly BpfMap[] | undefined;
+  readonly btfFd: number | undefined;
   rawFd: number;
   readonly #created: boolean;
   #known: { id: number; maxEntries: number } | undefined;
@@ -77,6 +83,7 @@ export class LoadedMap implements MapCore {
     this.valueSize = fields.valueSize;
     this.rawFd = fields.rawFd;
     this.siblings = fields.siblings;
+    this.btfFd = fields.btfFd;
     this.#created = fields.rawFd >= 0;
   }
 

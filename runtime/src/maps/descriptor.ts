@@ -36,7 +36,7 @@ export function socketOf(value: unknown): number {
   const expected = "a socket's descriptor or a socket of node:net";
   if (typeof value !== "object" || value === null || !("_handle" in value)) return fdOf(value, expected);
   const handle = (value._handle ?? null) as { fd?: unknown } | null;
-  if (handle === null || handle.fd === -1) return refuse("an open socket", value, "it is closed");
+  if (handle === null || handle.fd === -1) return refuse("an open socket", value, "it is closed, or not connected yet");
   return fdOf(handle.fd, expected);
 }
 

@@ -16,8 +16,6 @@ export interface InnerOptions {
   readonly maxEntries?: number | undefined;
   /** Its name in the kernel, of which 15 bytes are kept; "outer.inner" when left out. */
   readonly name?: string | undefined;
-  /** The NUMA node of its memory (BPF_F_NUMA_NODE). */
-  readonly numaNode?: number | undefined;
 }
 
 /** The inner map's definition, as the object has it. For generated code. */
@@ -31,11 +29,20 @@ export interface InnerSpec {
   /** `map_extra`. */
   readonly extra?: bigint;
   readonly numaNode?: number;
+  /** The object's BTF ids of the key's and the value's types. */
+  readonly btf?: readonly [key: number, value: number];
 }
 
 // `struct bpf_map_create_opts` (bpf.h).
-const createOpts = { map_flags: 28, map_extra: 32, numa_node: 40, size: 48 } as const;
-const BPF_F_NUMA_NODE = 1 << 2;
+const createOpts = {
+  btf_fd: 8,
+  btf_key_type_id: 12,
+  btf_value_type_id: 16,
+  map_flags: 28,
+  map_extra: 32,
+  numa_node: 40,
+  size: 48,
+} as const;
 const F_DUPFD_CLOEXEC = 1030;
 const refused =
   "the kernel does not make such a map: maxEntries must suit its type, and the name be of A-Z a-z 0-9 _ .";
@@ -74,24 +81,36 @@ export class Inner<M extends BpfMap> {
     throw this.#outer.failure(fd, "bpf_map_get_fd_by_id", "open", hint);
   }
 
-  create({ maxEntries, name = this.#name, numaNode }: InnerOptions): Owned<M> {
-    const { type, keySize, valueSize, flags = 0, extra = 0n, ...definition } = this.#definition;
-    const node = numaNode ?? definition.numaNode;
+  create({ maxEntries, name = this.#name }: InnerOptions): Owned<M> {
     const path = `map ${this.#name}: `;
     if (typeof name !== "string" || name.includes("\0")) {
       throw new ValueError(`${path}name: expected a string, got ${show(name)}`, "name");
     }
-    const opts = hostMemory(new Uint8Array(createOpts.size));
-    opts.setU64(0, BigInt(createOpts.size));
-    opts.setU32(createOpts.map_flags, (flags | (node === undefined ? 0 : BPF_F_NUMA_NODE)) >>> 0);
-    opts.setU64(createOpts.map_extra, extra);
-    opts.setU32(createOpts.numa_node, u32(node ?? 0, `${path}numaNode`));
-    const entries = u32(maxEntries ?? definition.maxEntries, `${path}maxEntries`);
-    const create = this.#outer.library.fn("bpf_map_create");
+    const entries = u32(maxEntries ?? this.#definition.maxEntries, `${path}maxEntries`);
     this.#outer.use();
-    const fd = create(type, name, keySize, valueSize, entries, addressOf(opts.u8s));
+    const { btf } = this.#definition;
+    let fd = btf === undefined ? -EINVAL : this.#create(name, entries, btf);
+    // Types of maps without BTF, and kernels: libbpf tries again, too (`bpf_object__create_map`).
+    if (fd < 0) fd = this.#create(name, entries, undefined);
     if (fd < 0) throw this.#outer.failure(fd, "bpf_map_create", "createInner", fd === -EINVAL ? refused : undefined);
     return this.#own(fd, name);
+  }
+
+  /** A descriptor, or a negative errno. */
+  #create(name: string, entries: number, btf: InnerSpec["btf"]): number {
+    const { type, keySize, valueSize, flags = 0, extra = 0n, numaNode = 0 } = this.#definition;
+    const { library, btfFd } = this.#outer;
+    const opts = hostMemory(new Uint8Array(createOpts.size));
+    opts.setU64(0, BigInt(createOpts.size));
+    if (btf !== undefined && btfFd !== undefined) {
+      opts.setU32(createOpts.btf_fd, btfFd);
+      opts.setU32(createOpts.btf_key_type_id, btf[0]);
+      opts.setU32(createOpts.btf_value_type_id, btf[1]);
+    }
+    opts.setU32(createOpts.map_flags, flags);
+    opts.setU64(createOpts.map_extra, extra);
+    opts.setU32(createOpts.numa_node, numaNode);
+    return library.fn("bpf_map_create")(type, name, keySize, valueSize, entries, addressOf(opts.u8s));
   }
 
   #own(fd: number, name = this.#name): Owned<M> {

@@ -88,6 +88,16 @@ describe("an array of maps", () => {
     expect(thrownBy(() => outer.createInner({ name: "a b" }))).toMatchObject({ code: "EINVAL" });
   });
 
+  test("makes maps with locks, of which only BTF tells", () => {
+    const { guarded: outer } = live.maps;
+    using made = outer.createInner();
+    made.set(0, { count: 7 }, { lock: true });
+    outer.set(0, made);
+    using opened = outer.open(0)!;
+    expect(opened.get(0)).toEqual({ count: 7 });
+    expect(shownMap(made.id)["btf_id"]).toBe(shownMap(live.maps.first.id)["btf_id"]);
+  });
+
   test("keeps a map that its maker has closed, and a closed handle says so", () => {
     const { by_index: outer } = live.maps;
     const made = outer.createInner();

@@ -64,7 +64,7 @@ describe("a sockmap", () => {
     // A closed socket leaves by itself.
     await eventually(() => sockets.count() === 0);
     expect(thrownBy(() => sockets.set(0, near)).message).toBe(
-      "map sockets: value: expected an open socket, got an object (it is closed)",
+      "map sockets: value: expected an open socket, got an object (it is closed, or not connected yet)",
     );
   });
 
