@@ -44,6 +44,7 @@ const createOpts = {
   size: 48,
 } as const;
 const F_DUPFD_CLOEXEC = 1030;
+const fewMaps = 16;
 const refused =
   "the kernel does not make such a map: maxEntries must suit its type, and the name be of A-Z a-z 0-9 _ .";
 
@@ -55,6 +56,8 @@ export class Inner<M extends BpfMap> {
   readonly #name: string;
   /** What was put into slots here, by id. */
   readonly #known = new Map<number, BpfMap>();
+  /** How many are known before the closed ones are forgotten. */
+  #limit = fewMaps;
 
   constructor(outer: MapCore, spec: MapSpec<M>, definition: InnerSpec) {
     this.#outer = outer;
@@ -65,8 +68,10 @@ export class Inner<M extends BpfMap> {
 
   /** Remembers a map that was put into a slot. */
   remember(map: BpfMap): void {
-    for (const [id, known] of this.#known) if (fdIfOpen(known) === undefined) this.#known.delete(id);
     this.#known.set(map.id, map);
+    if (this.#known.size < this.#limit) return;
+    for (const [id, known] of this.#known) if (fdIfOpen(known) === undefined) this.#known.delete(id);
+    this.#limit = 2 * this.#known.size + fewMaps;
   }
 
   open(id: number | undefined): Owned<M> | undefined {

@@ -115,7 +115,7 @@ describe("an array of maps", () => {
   test("leaves no descriptor behind, whatever goes wrong", () => {
     const { by_index: outer } = live.maps;
     const before = openDescriptors();
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 40; i++) {
       using made = outer.createInner();
       outer.set(1, made);
       using opened = outer.open(1)!;
