@@ -54,6 +54,8 @@ export class Inner<M extends BpfMap> {
   readonly #spec: MapSpec<M>;
   readonly #definition: InnerSpec;
   readonly #name: string;
+  /** Reachable while C has its address. */
+  readonly #opts = hostMemory(new Uint8Array(createOpts.size));
   /** What was put into slots here, by id. */
   readonly #known = new Map<number, BpfMap>();
   /** How many are known before the closed ones are forgotten. */
@@ -105,13 +107,12 @@ export class Inner<M extends BpfMap> {
   #create(name: string, entries: number, btf: InnerSpec["btf"]): number {
     const { type, keySize, valueSize, flags = 0, extra = 0n, numaNode = 0 } = this.#definition;
     const { library, btfFd } = this.#outer;
-    const opts = hostMemory(new Uint8Array(createOpts.size));
+    const [key, value] = (btfFd !== undefined && btf) || [0, 0];
+    const opts = this.#opts;
     opts.setU64(0, BigInt(createOpts.size));
-    if (btf !== undefined && btfFd !== undefined) {
-      opts.setU32(createOpts.btf_fd, btfFd);
-      opts.setU32(createOpts.btf_key_type_id, btf[0]);
-      opts.setU32(createOpts.btf_value_type_id, btf[1]);
-    }
+    opts.setU32(createOpts.btf_fd, key === 0 ? 0 : btfFd!);
+    opts.setU32(createOpts.btf_key_type_id, key);
+    opts.setU32(createOpts.btf_value_type_id, value);
     opts.setU32(createOpts.map_flags, flags);
     opts.setU64(createOpts.map_extra, extra);
     opts.setU32(createOpts.numa_node, numaNode);

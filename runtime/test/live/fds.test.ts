@@ -112,6 +112,16 @@ describe("an array of maps", () => {
     outer.delete(3);
   });
 
+  test("outlives its skeleton, as its holder wants", () => {
+    const other = Fds.load();
+    using made = other.maps.by_index.createInner();
+    using opened = other.maps.by_index.open(0)!;
+    other.close();
+    made.set(0, 1n);
+    expect([made.get(0), opened.get(0)]).toEqual([1n, 0n]);
+    expect(thrownBy(() => other.maps.by_index.createInner())).toMatchObject({ name: "StateError" });
+  });
+
   test("leaves no descriptor behind, whatever goes wrong", () => {
     const { by_index: outer } = live.maps;
     const before = openDescriptors();
