@@ -1,7 +1,8 @@
 // What the types of a skeleton allow and refuse. Nothing here runs: tsc is the test, `@ts-expect-error` the assertion.
 
-import type { Codec, Link, Loaded, Open } from "@ebpf-skel/runtime";
+import { type Codec, ksym, type Link, type Loaded, type Open, pidfd } from "@ebpf-skel/runtime";
 import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
+import { Fds, type Tally } from "../fixtures/fds.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
@@ -11,6 +12,9 @@ declare const open: Open<Globals>;
 declare const live: Loaded<Globals>;
 declare const programs: Loaded<Programs>;
 declare const types: Loaded<Types>;
+declare const fds: Loaded<Fds>;
+declare const socket: import("node:net").Socket;
+declare const tally: Tally;
 declare const key: ConnKey;
 declare const stats: ConnStats;
 
@@ -58,6 +62,86 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   types.maps.conns.has({ ...key, port: 1 });
   // @ts-expect-error packets is a bigint
   types.maps.conns.set(key, { ...stats, packets: 1 });
+}
+
+// A map of maps takes maps of its kind, gives ids, and opens typed handles that are disposed of.
+{
+  const { by_index, by_name } = fds.maps;
+  by_index.set(0, fds.maps.first);
+  const id = by_index.get(0);
+  true satisfies Same<typeof id, number | undefined>;
+  by_name.open("eth0")?.get(1) satisfies Tally | undefined;
+  using inner = by_name.createInner({ maxEntries: 7 });
+  inner.set(1, tally);
+  by_name.set("eth0", inner, { mode: "create" });
+  [...by_name] satisfies [string, number][];
+  inner.close();
+  // @ts-expect-error a hash is no array
+  by_index.set(0, inner);
+  // @ts-expect-error a name is no index
+  by_index.open("eth0");
+  // @ts-expect-error maps are not put in by id
+  by_index.set(0, 5);
+  // @ts-expect-error the kernel locks nothing here
+  by_name.set("eth0", inner, { lock: true });
+}
+
+// Program arrays take programs, of any skeleton; redirect maps take them beside what they are for.
+{
+  fds.maps.tails.set(0, fds.progs.landed_one);
+  fds.maps.tails.get(0) satisfies number | undefined;
+  fds.maps.devices.set(0, 1);
+  fds.maps.devices.set(0, { ifindex: 1, prog: fds.progs.on_device });
+  fds.maps.devices.get(0)?.prog satisfies number | undefined;
+  fds.maps.device_hash.get(7)?.ifindex satisfies number | undefined;
+  fds.maps.cpus.set(0, { qsize: 128 });
+  // @ts-expect-error a map is no program
+  fds.maps.tails.set(0, fds.maps.first);
+  // @ts-expect-error a number is no program
+  fds.maps.tails.set(0, 1);
+  // @ts-expect-error a CPU has a queue, no device
+  fds.maps.cpus.set(0, { ifindex: 1 });
+}
+
+// Sockets go in as they are and come out as cookies; what the kernel does not tell has no `get`.
+{
+  fds.maps.sockets.set(0, socket);
+  fds.maps.sockets.set(0, 7, { mode: "create" });
+  fds.maps.sockets.get(0) satisfies bigint | undefined;
+  fds.maps.socket_hash.get(tally) satisfies bigint | undefined;
+  fds.maps.xsks.set(0, 7);
+  fds.maps.cgroups.set(0, "/sys/fs/cgroup");
+  // @ts-expect-error a path is no socket
+  fds.maps.sockets.set(0, "/tmp/socket");
+  // @ts-expect-error nobody knows
+  fds.maps.xsks.get(0);
+  // @ts-expect-error nobody knows
+  fds.maps.cgroups.get(0);
+}
+
+// Storage is keyed by what it belongs to.
+{
+  fds.maps.of_socket.set(socket, tally);
+  fds.maps.of_inode.get("/etc/passwd") satisfies Tally | undefined;
+  fds.maps.of_cgroup.delete("/sys/fs/cgroup") satisfies boolean;
+  using task = pidfd(1);
+  fds.maps.of_task.set(task, tally, { mode: "update" });
+  fds.maps.attached.get({ cgroup_inode_id: 1n, attach_type: 1 }) satisfies bigint | undefined;
+  fds.maps.attached_percpu.get(1n) satisfies readonly number[] | undefined;
+  // @ts-expect-error a pid is no descriptor
+  fds.maps.of_task.get(1);
+  // @ts-expect-error the kernel does not list them
+  fds.maps.of_task.keys();
+  // @ts-expect-error the kernel takes them out itself
+  fds.maps.attached.delete({ cgroup_inode_id: 1n, attach_type: 1 });
+}
+
+// Stacks are addresses.
+{
+  fds.maps.stacks.get(1) satisfies bigint[] | undefined;
+  fds.maps.stacks.get(1)?.map((address) => ksym(address)?.name) satisfies (string | undefined)[] | undefined;
+  // @ts-expect-error only the kernel collects them
+  fds.maps.stacks.set(1, []);
 }
 
 // Values do not exist before load.

@@ -16,9 +16,40 @@ export type { ProgramKind, ProgramSpec } from "./abi.ts";
 export type { AttachOptions } from "./attach/options.ts";
 export type { Link } from "./link.ts";
 export { array, type ArrayMap } from "./maps/array.ts";
+export { cgroupArray, type CgroupArray } from "./maps/cgrouparray.ts";
+export {
+  cgroupStorage,
+  type CgroupStorage,
+  percpuCgroupStorage,
+  type PercpuCgroupStorage,
+} from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
 export { hash, lruHash, type HashMap } from "./maps/hash.ts";
+export { arrayOfMaps, type ArrayOfMaps, hashOfMaps, type HashOfMaps } from "./maps/mapofmaps.ts";
 export { map } from "./maps/plain.ts";
+export { progArray, type ProgArray } from "./maps/progarray.ts";
+export { cpuMap, type CpuMap, devMap, type DevMap, devMapHash, type DevMapHash } from "./maps/redirect.ts";
+export {
+  reuseportSockArray,
+  type ReuseportSockArray,
+  sockHash,
+  type SockHash,
+  sockMap,
+  type SockMap,
+  xskMap,
+  type XskMap,
+} from "./maps/socket.ts";
+export { stackTrace, type StackTraceMap } from "./maps/stacktrace.ts";
+export {
+  cgrpStorage,
+  type CgrpStorage,
+  inodeStorage,
+  type InodeStorage,
+  skStorage,
+  type SkStorage,
+  taskStorage,
+  type TaskStorage,
+} from "./maps/storage.ts";
 export type { Program } from "./program.ts";
 export { section } from "./sections.ts";
 export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";

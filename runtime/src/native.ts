@@ -149,6 +149,8 @@ const libcFunctions = {
   free: ["void", ["ptr"]],
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
+  // Variadic, but all that is passed here goes in registers either way.
+  syscall: ["int", ["size", "int", "int"]],
 } as const;
 
 type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };

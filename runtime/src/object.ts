@@ -67,6 +67,12 @@ export class BpfObject implements ProgramOwner {
       throw new StateError(`${this.name}: ${this.#phase === "closed" ? "closed" : "not loaded"}`);
   }
 
+  /** The descriptor of the object's BTF, which load gives to the kernel; undefined without. */
+  get btfFd(): number | undefined {
+    const fd = this.library.fn("bpf_object__btf_fd")(this.#pointer);
+    return fd >= 0 ? fd : undefined;
+  }
+
   /** `struct bpf_map *` of the map, or 0. */
   findMap(name: string): number {
     return this.library.fn("bpf_object__find_map_by_name")(this.#pointer, name);

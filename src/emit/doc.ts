@@ -20,6 +20,19 @@ const TITLES: Readonly<Record<string, string>> = {
   hash_of_maps: "Hash of maps",
   bloom_filter: "Bloom filter",
   stack_trace: "Stack traces",
+  sockmap: "Sockets",
+  sockhash: "Sockets by key",
+  reuseport_sockarray: "Reuseport sockets",
+  devmap: "Devices",
+  devmap_hash: "Devices by number",
+  cpumap: "CPUs",
+  xskmap: "AF_XDP sockets",
+  sk_storage: "Socket storage",
+  inode_storage: "Inode storage",
+  task_storage: "Task storage",
+  cgrp_storage: "Cgroup storage",
+  cgroup_storage: "Cgroup storage (deprecated)",
+  percpu_cgroup_storage: "Per-CPU cgroup storage (deprecated)",
 };
 
 const code = (text: string): string => `\`${comment(text).replace(/`/g, "'")}\``;
@@ -77,7 +90,17 @@ export function mapDoc(map: MapModel, key: Use | undefined, value: Use | undefin
     keyHoles.length === 0
       ? ""
       : ` The key has padding (${spellHoles(keyHoles)}): a BPF program must zero it, or lookups miss.`;
-  return `${title}${entries}${contents}.${padding}`;
+  return `${title}${entries}${contents}.${slotsDoc(map)}${padding}`;
+}
+
+const SHOWN_SLOTS = 8;
+
+/** " Filled at load: 0 `inner_a`, 2 `inner_b`." */
+function slotsDoc({ slots = [] }: MapModel): string {
+  if (slots.length === 0) return "";
+  const shown = slots.slice(0, SHOWN_SLOTS).map(({ index, name }) => `${index} ${code(name)}`);
+  const more = slots.length > SHOWN_SLOTS ? ` and ${slots.length - SHOWN_SLOTS} more` : "";
+  return ` Filled at load: ${shown.join(", ")}${more}.`;
 }
 
 /** "`SEC("xdp")`". */

@@ -39,10 +39,72 @@ function call(make: string, uses: readonly Use[], { names }: EmitContext): strin
   return `s.${make}(${uses.map(({ layout }) => codecOf(layout, names)).join(", ")})`;
 }
 
+/** A kind whose keys and values are the kernel's own, values of one of `sizes`: `s.ProgArray`, `s.progArray()`. */
+function fixed(type: string, make: string, sizes: readonly number[] = [4]): Emitter {
+  return ({ keySize, valueSize }) =>
+    keySize === 4 && sizes.includes(valueSize) ? { type: `s.${type}`, table: `s.${make}()` } : undefined;
+}
+
+/** A kind with keys, whose values are the kernel's own. */
+function keyedOnly(type: string, make: string): Emitter {
+  return (_map, { key }, context) => key && { type: generic(type, [key], context), table: call(make, [key], context) };
+}
+
+/** A kind with maps by index or key: `s.ArrayOfMaps<s.HashMap<K, V>>`, `s.arrayOfMaps(s.hash(K, V), { type: 1, ... })`. */
+function ofMaps(type: string, make: string, hasKey: boolean): Emitter {
+  return (map, { key, inner }, context) => {
+    if (map.inner === undefined || inner === undefined || (hasKey && key === undefined)) return undefined;
+    const handle = mapHandle(map.inner, inner, context);
+    const types = [...(hasKey ? [typeOf(key!.layout, context.names)] : []), handle.type];
+    const parts = [...(hasKey ? [codecOf(key!.layout, context.names)] : []), handle.table, definition(map.inner)];
+    return { type: `s.${type}<${types.join(", ")}>`, table: `s.${make}(${parts.join(", ")})` };
+  };
+}
+
+/** What the runtime makes an inner map of. */
+function definition(map: MapModel): string {
+  const { typeId, keySize, valueSize, maxEntries, flags, extra, numaNode, keyType, valueType } = map;
+  const always = `type: ${typeId}, keySize: ${keySize}, valueSize: ${valueSize}, maxEntries: ${maxEntries}`;
+  const some = [
+    ...(flags !== 0 ? [`flags: ${flags}`] : []),
+    // The text is a checked decimal; round it through BigInt so that nothing else can come of it.
+    ...(BigInt(extra) !== 0n ? [`extra: ${literal(BigInt(extra))}`] : []),
+    ...(numaNode !== 0 ? [`numaNode: ${numaNode}`] : []),
+    ...(keyType !== undefined && valueType !== undefined ? [`btf: [${keyType}, ${valueType}]`] : []),
+  ];
+  return `{ ${[always, ...some].join(", ")} }`;
+}
+
+/** BPF_F_STACK_BUILD_ID: its values are `struct bpf_stack_build_id`, not addresses. */
+const STACK_BUILD_ID = 1 << 5;
+
+const stackTrace: Emitter = ({ flags, keySize, valueSize }) =>
+  (flags & STACK_BUILD_ID) === 0 && keySize === 4 && valueSize % 8 === 0
+    ? { type: "s.StackTraceMap", table: "s.stackTrace()" }
+    : undefined;
+
 const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["hash", keyed("HashMap", "hash")],
   ["lru_hash", keyed("HashMap", "lruHash")],
   ["array", indexed("ArrayMap", "array")],
+  ["array_of_maps", ofMaps("ArrayOfMaps", "arrayOfMaps", false)],
+  ["hash_of_maps", ofMaps("HashOfMaps", "hashOfMaps", true)],
+  ["prog_array", fixed("ProgArray", "progArray")],
+  ["sockmap", fixed("SockMap", "sockMap", [4, 8])],
+  ["sockhash", keyedOnly("SockHash", "sockHash")],
+  ["reuseport_sockarray", fixed("ReuseportSockArray", "reuseportSockArray", [4, 8])],
+  ["xskmap", fixed("XskMap", "xskMap")],
+  ["devmap", fixed("DevMap", "devMap", [4, 8])],
+  ["devmap_hash", fixed("DevMapHash", "devMapHash", [4, 8])],
+  ["cpumap", fixed("CpuMap", "cpuMap", [4, 8])],
+  ["cgroup_array", fixed("CgroupArray", "cgroupArray")],
+  ["stack_trace", stackTrace],
+  ["sk_storage", indexed("SkStorage", "skStorage")],
+  ["inode_storage", indexed("InodeStorage", "inodeStorage")],
+  ["task_storage", indexed("TaskStorage", "taskStorage")],
+  ["cgrp_storage", indexed("CgrpStorage", "cgrpStorage")],
+  ["cgroup_storage", keyed("CgroupStorage", "cgroupStorage")],
+  ["percpu_cgroup_storage", keyed("PercpuCgroupStorage", "percpuCgroupStorage")],
 ]);
 
 /** The handle of `map`; a plain one where its kind has no typed verbs. */

@@ -128,6 +128,8 @@ export interface MapLayout {
   readonly name: string;
   readonly key?: Use;
   readonly value?: Use;
+  /** Of the maps in a map of maps. */
+  readonly inner?: MapLayout;
 }
 
 export interface SectionLayout {

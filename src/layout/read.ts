@@ -107,7 +107,8 @@ function layoutMap(collector: Collector, map: MapModel): MapLayout {
   };
   const key = use(map.keyType, map.keySize, "key");
   const value = use(map.valueType, map.valueSize, "value");
-  return { name: map.name, ...(key && { key }), ...(value && { value }) };
+  const inner = map.inner && layoutMap(collector, { ...map.inner, name: `${map.name}_${map.inner.name}` });
+  return { name: map.name, ...(key && { key }), ...(value && { value }), ...(inner && { inner }) };
 }
 
 function layoutSection(collector: Collector, section: SectionModel): SectionLayout {
@@ -121,6 +122,11 @@ function layoutSection(collector: Collector, section: SectionModel): SectionLayo
   };
 }
 
+/** Each map, and behind it the inner one. */
+function withInner(maps: readonly MapLayout[]): readonly MapLayout[] {
+  return maps.flatMap((map) => (map.inner === undefined ? [map] : [map, map.inner]));
+}
+
 /** The sentence a reader gets for a use that had to become bytes. */
 function reasonOf(layout: Layout): string | undefined {
   return layout.kind === "bytes" ? layout.reason : undefined;
@@ -128,7 +134,7 @@ function reasonOf(layout: Layout): string | undefined {
 
 function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"] {
   const uses = [
-    ...layouts.maps.flatMap(({ name, key, value }) => [
+    ...withInner(layouts.maps).flatMap(({ name, key, value }) => [
       { where: `map ${name} key`, layout: key?.layout },
       { where: `map ${name} value`, layout: value?.layout },
     ]),

@@ -7,14 +7,16 @@ import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
 import { readDefinition } from "./mapdef.ts";
+import { readSlots } from "./slots.ts";
 import type { MapModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
 function readMap(
-  { types, variableSymbol, warn }: Source,
+  source: Source,
   section: ElfSection,
   variable: BtfVar,
 ): { readonly offset: number; readonly map: MapModel } {
+  const { types, variableSymbol, warn } = source;
   const where = `map ${variable.name}`;
   const definition = types[skipModifiersAndTypedefs(types, variable.type)]!;
   if (definition.kind !== "struct")
@@ -31,7 +33,8 @@ function readMap(
       `definition ends at byte ${offset + definition.size} of section ${shown(section.name)}, got ${section.size} bytes`,
     );
   const map = readDefinition(types, variable.name, definition.members, (what) => warn({ where, what }));
-  return { offset, map };
+  const slots = readSlots(source, section, { offset, members: definition.members, map });
+  return { offset, map: slots.length > 0 ? { ...map, slots } : map };
 }
 
 function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): MapModel[] {

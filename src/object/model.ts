@@ -29,6 +29,15 @@ export interface MapModel {
   readonly inner?: MapModel;
   /** Defined as `struct bpf_map_def SEC("maps")`, which the carried object does not have any more. */
   readonly legacy?: true;
+  /** What `.values = {...}` puts into slots at load, by slot: names of maps, or of programs. */
+  readonly slots?: readonly SlotModel[];
+}
+
+/** One slot that load fills. */
+export interface SlotModel {
+  readonly index: number;
+  /** Of a map or a program. */
+  readonly name: string;
 }
 
 /** A program: one function symbol in an executable section that is not `.text`. */

@@ -1,7 +1,7 @@
 // What the readers of an object's parts work from: its ELF and BTF, indexed once, so that every part reads in linear time.
 
 import type { BtfDatasec, BtfType } from "../btf/types.ts";
-import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
+import type { Elf, ElfRelocation, ElfSection, ElfSymbol } from "../elf/elf.ts";
 import type { Warning } from "./model.ts";
 
 export interface Source {
@@ -13,6 +13,8 @@ export interface Source {
   readonly symbolsIn: (section: ElfSection) => readonly ElfSymbol[];
   /** The symbol of a variable, by libbpf.c `find_elf_var_sym`: a global or weak object of that name. */
   readonly variableSymbol: (section: ElfSection, name: string) => ElfSymbol | undefined;
+  /** The relocations that patch a section, in the order of the file. */
+  readonly relocationsOf: (section: ElfSection) => readonly ElfRelocation[];
   readonly warn: (warning: Warning) => void;
 }
 
@@ -32,12 +34,19 @@ export function indexObject(elf: Elf, types: readonly BtfType[], warn: Source["w
     const place = key(symbol.section, symbol.name);
     if (!variables.has(place)) variables.set(place, symbol);
   }
+  const relocations = new Map<number, ElfRelocation[]>();
+  for (const relocation of elf.relocations) {
+    const known = relocations.get(relocation.section);
+    if (known === undefined) relocations.set(relocation.section, [relocation]);
+    else known.push(relocation);
+  }
   return {
     elf,
     types,
     datasecs,
     symbolsIn: (section) => bySection.get(section.index) ?? [],
     variableSymbol: (section, name) => variables.get(key(section.index, name)),
+    relocationsOf: (section) => relocations.get(section.index) ?? [],
     warn,
   };
 }

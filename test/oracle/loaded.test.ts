@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
+import { MAP_TYPES } from "../../src/object/kernel.ts";
 import type { MapModel, ObjectModel } from "../../src/object/model.ts";
 import { corpus, isUnnamed, specimenOf } from "../support/corpus.ts";
 import { libraries, type Library, LibbpfView } from "../support/libbpf.ts";
@@ -27,7 +28,7 @@ const BPF_F_RDONLY_PROG = 0x80;
 const READ_ONLY: ReadonlySet<string> = new Set(["devmap", "devmap_hash"]);
 
 interface KernelMap {
-  readonly type: string;
+  readonly type: string | number;
   readonly name: string;
   readonly flags: number;
   readonly bytes_key: number;
@@ -72,7 +73,7 @@ function loaded(path: string, library: Library): Promise<KernelView | string> {
     ]);
     const programRows = listed<KernelProgram>("prog", ["type", "name", "tag"]);
     return {
-      maps: maps.map(({ id }) => mapRows.get(id)!),
+      maps: maps.map(({ id }) => named(mapRows.get(id)!)),
       programs: programs.filter(({ id }) => id !== 0).map(({ id }) => programRows.get(id)!),
       unloaded: programs.filter(({ id }) => id === 0).map(({ name }) => name),
       // The kernel's own iterators.
@@ -80,6 +81,11 @@ function loaded(path: string, library: Library): Promise<KernelView | string> {
       leaked: readdirSync(bpffs),
     };
   });
+}
+
+/** A type that is younger than this bpftool is a number to it. */
+function named(map: KernelMap): KernelMap {
+  return typeof map.type === "number" ? { ...map, type: MAP_TYPES[map.type]! } : map;
 }
 
 /** "0-3,5": how many. */

@@ -68,6 +68,12 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...SCALARS,
   ...["chars", "bytes", "list", "bits", "key", "struct", "section", "base64", "skeleton"],
   ...["hash", "lruHash", "array", "map"],
+  ...["arrayOfMaps", "hashOfMaps", "progArray", "sockMap", "sockHash", "reuseportSockArray", "xskMap"],
+  ...["devMap", "devMapHash", "cpuMap", "cgroupArray", "stackTrace"],
+  ...["skStorage", "inodeStorage", "taskStorage", "cgrpStorage", "cgroupStorage", "percpuCgroupStorage"],
+  ...["ArrayOfMaps", "HashOfMaps", "ProgArray", "SockMap", "SockHash", "ReuseportSockArray", "XskMap"],
+  ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
+  ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
   ...["Codec", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
 ]);
 

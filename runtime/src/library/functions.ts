@@ -6,12 +6,14 @@ export const functions = {
   libbpf_minor_version: ["u32", []],
   libbpf_strerror: ["int", ["int", "ptr", "size"]],
   libbpf_set_print: ["ptr", ["ptr"]],
+  libbpf_num_possible_cpus: ["int", []],
   libbpf_bpf_prog_type_str: ["str", ["int"]],
   libbpf_bpf_map_type_str: ["str", ["int"]],
 
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
   bpf_object__close: ["void", ["ptr"]],
+  bpf_object__btf_fd: ["int", ["ptr"]],
   bpf_object__find_map_by_name: ["ptr", ["ptr", "str"]],
   bpf_object__find_program_by_name: ["ptr", ["ptr", "str"]],
 
@@ -72,6 +74,8 @@ export const functions = {
   bpf_map_delete_elem: ["int", ["int", "ptr"]],
   bpf_map_get_next_key: ["int", ["int", "ptr", "ptr"]],
   bpf_map_lookup_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
+  bpf_map_create: ["int", ["int", "str", "u32", "u32", "u32", "ptr"]],
+  bpf_map_get_fd_by_id: ["int", ["u32"]],
   bpf_obj_get_info_by_fd: ["int", ["int", "ptr", "ptr"]],
 } as const;
 

@@ -16,13 +16,28 @@ function firstWords(library: Library, fd: number): { errno: number; info: Uint32
   return { errno: -result, info };
 }
 
-/** A map's id and max_entries; `info` is undefined when the kernel refuses, with `errno`. */
-export function mapInfo(
-  library: Library,
-  fd: number,
-): { errno: number; info: { id: number; maxEntries: number } | undefined } {
+/** What the kernel says of a map. */
+export interface MapInfo {
+  /** `enum bpf_map_type`. */
+  readonly typeId: number;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+}
+
+/** What the kernel says of a map; `info` is undefined when the kernel refuses, with `errno`. */
+export function mapInfo(library: Library, fd: number): { errno: number; info: MapInfo | undefined } {
   const { errno, info } = firstWords(library, fd);
-  return { errno, info: errno === 0 ? { id: info[1]!, maxEntries: info[4]! } : undefined };
+  if (errno !== 0) return { errno, info: undefined };
+  const [typeId, id, keySize, valueSize, maxEntries] = info as unknown as readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { errno, info: { typeId, id, keySize, valueSize, maxEntries } };
 }
 
 /** The id of a program or link; undefined where the kernel has none for it. */

@@ -6,6 +6,7 @@ import type { Library } from "../library.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { mapInfo } from "../library/info.ts";
+import { hintFor } from "./hints.ts";
 
 /** What is known of a loaded map of any kind. */
 export interface BpfMap {
@@ -31,6 +32,10 @@ export interface MapCore extends BpfMap {
   readonly object: string;
   /** The descriptor as a handle's hot path takes it: -1 once closed. */
   readonly rawFd: number;
+  /** The maps that were loaded together with it. */
+  readonly siblings?: readonly BpfMap[] | undefined;
+  /** A descriptor of the object's BTF; undefined where the kernel took none. */
+  readonly btfFd?: number | undefined;
   /** @throws StateError once closed */
   use(): number;
   /**
@@ -50,6 +55,11 @@ export interface MapSpec<H> {
   create(map: MapCore): H;
 }
 
+type LoadedFields = Pick<
+  MapCore,
+  "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings" | "btfFd"
+>;
+
 /** A map that libbpf has created, or taken from a pin. */
 export class LoadedMap implements MapCore {
   readonly name: string;
@@ -58,11 +68,13 @@ export class LoadedMap implements MapCore {
   readonly keySize: number;
   readonly valueSize: number;
   readonly library: Library;
+  readonly siblings: readonly BpfMap[] | undefined;
+  readonly btfFd: number | undefined;
   rawFd: number;
   readonly #created: boolean;
   #known: { id: number; maxEntries: number } | undefined;
 
-  constructor(library: Library, fields: Pick<MapCore, "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd">) {
+  constructor(library: Library, fields: LoadedFields) {
     this.library = library;
     this.name = fields.name;
     this.type = fields.type;
@@ -70,6 +82,8 @@ export class LoadedMap implements MapCore {
     this.keySize = fields.keySize;
     this.valueSize = fields.valueSize;
     this.rawFd = fields.rawFd;
+    this.siblings = fields.siblings;
+    this.btfFd = fields.btfFd;
     this.#created = fields.rawFd >= 0;
   }
 
@@ -105,7 +119,7 @@ export class LoadedMap implements MapCore {
       verb,
       object: this.object,
       map: this.name,
-      hint: hint ?? this.#hint(errno),
+      hint: hint ?? hintFor(this.type, errno) ?? this.#hint(errno),
     });
   }
 

@@ -17,7 +17,8 @@ function loadedMap(object: BpfObject, found: Pick<FoundMap, "name" | "pointer" |
   const { name, pointer, type, keySize, valueSize } = found;
   // Without autocreate libbpf >= 1.4 has a descriptor all the same, of something else that keeps its place.
   const rawFd = library.fn("bpf_map__autocreate")(pointer) ? library.fn("bpf_map__fd")(pointer) : -1;
-  const map = new LoadedMap(library, { name, type, object: objectName, keySize, valueSize, rawFd });
+  const together = { siblings: object.maps, btfFd: object.btfFd };
+  const map = new LoadedMap(library, { name, type, object: objectName, keySize, valueSize, rawFd, ...together });
   object.maps.push(map);
   return map;
 }

@@ -28,3 +28,9 @@ export function kernelObjects(names: readonly string[]): Record<"map" | "prog" |
   const links = list("link").filter(({ prog_id: id }) => id !== undefined && ids.has(id));
   return { map: list("map").filter(ours).length, prog: programs.length, link: links.length };
 }
+
+/** How many descriptors of any kind this process has open. */
+export function openDescriptors(): number {
+  // readdir's own is among them, each time.
+  return readdirSync("/proc/self/fd").length;
+}

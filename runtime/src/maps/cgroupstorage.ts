@@ -1,0 +1,145 @@
+// CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: `bpf_get_local_storage` of cgroup programs (kernel/bpf/local_storage.c). The
+// kernel has deprecated both for CGRP_STORAGE.
+
+import { makeCodec } from "../codec/base.ts";
+import type { Codec } from "../codec/codec.ts";
+import { refuse } from "../memory/refuse.ts";
+import type { BpfMap, MapCore, MapSpec } from "./core.ts";
+import { hash, type HashMap } from "./hash.ts";
+import { PlainMap } from "./plain.ts";
+
+/**
+ * Values by cgroup. The key is `struct bpf_cgroup_storage_key`, or a `u64`: the cgroup's inode number, which is `ino` of
+ * its directory. An entry comes with the first program that uses the map and is attached to the cgroup; it goes with the
+ * cgroup (before Linux 5.9 with the program).
+ */
+export interface CgroupStorage<K, V, VInit = V> extends BpfMap {
+  get(key: K): V | undefined;
+  /**
+   * Writes the value of an entry that is there.
+   * @throws BpfError ENOENT when no program that uses the map was ever attached to that cgroup
+   */
+  set(key: K, value: VInit): void;
+  has(key: K): boolean;
+  keys(): IterableIterator<K>;
+  values(): IterableIterator<V>;
+  entries(): IterableIterator<[K, V]>;
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** How many entries there are, which walks the map. */
+  count(): number;
+}
+
+/** The same with one value for each possible CPU. */
+export type PercpuCgroupStorage<K, V, VInit = V> = CgroupStorage<K, readonly V[], readonly VInit[]>;
+
+class CgroupStorageHandle<K, V, VInit> extends PlainMap implements CgroupStorage<K, V, VInit> {
+  readonly #cells: HashMap<K, V, VInit>;
+
+  constructor(map: MapCore, cells: HashMap<K, V, VInit>) {
+    super(map);
+    this.#cells = cells;
+  }
+
+  get(key: K): V | undefined {
+    return this.#cells.get(key);
+  }
+
+  set(key: K, value: VInit): void {
+    this.#cells.set(key, value, { mode: "update" });
+  }
+
+  has(key: K): boolean {
+    return this.#cells.has(key);
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#cells.keys();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#cells.values();
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#cells.entries();
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.entries();
+  }
+
+  count(): number {
+    return this.#cells.count();
+  }
+}
+
+/** A map of type CGROUP_STORAGE. For generated code. */
+export function cgroupStorage<K, V, VInit = V>(
+  key: Codec<K>,
+  value: Codec<V, VInit>,
+): MapSpec<CgroupStorage<K, V, VInit>> {
+  return {
+    type: "cgroup_storage",
+    keySize: key.size,
+    valueSize: value.size,
+    create: (map) => new CgroupStorageHandle(map, hash(key, value).create(map)),
+  };
+}
+
+/** A map of type PERCPU_CGROUP_STORAGE. For generated code. */
+export function percpuCgroupStorage<K, V, VInit = V>(
+  key: Codec<K>,
+  value: Codec<V, VInit>,
+): MapSpec<PercpuCgroupStorage<K, V, VInit>> {
+  return {
+    type: "percpu_cgroup_storage",
+    keySize: key.size,
+    valueSize: value.size,
+    create(map) {
+      const all = perCpu(value, map.library.fn("libbpf_num_possible_cpus")());
+      return new CgroupStorageHandle(map, hash(key, all).create(withValueSize(map, all.size)));
+    },
+  };
+}
+
+/** A value for each of `cpus`, each at a multiple of 8 (`bpf_percpu_cgroup_storage_copy`). */
+function perCpu<V, VInit>(value: Codec<V, VInit>, cpus: number): Codec<readonly V[], readonly VInit[]> {
+  const stride = Math.ceil(value.size / 8) * 8;
+  return makeCodec<readonly V[], readonly VInit[]>({
+    name: `${value.name} per CPU`,
+    size: stride * cpus,
+    read: (m, at) => Array.from({ length: cpus }, (_, cpu) => value.read(m, at + cpu * stride)),
+    write(m, at, values) {
+      if (!Array.isArray(values) || values.length !== cpus) {
+        refuse(`an array of ${cpus} values, one for each possible CPU`, values);
+      }
+      for (let cpu = 0; cpu < cpus; cpu++) value.write(m, at + cpu * stride, values[cpu] as VInit);
+    },
+  });
+}
+
+/** `map` with room for values as they come from the kernel, of all CPUs. */
+function withValueSize(map: MapCore, valueSize: number): MapCore {
+  return {
+    library: map.library,
+    object: map.object,
+    name: map.name,
+    type: map.type,
+    keySize: map.keySize,
+    valueSize,
+    get rawFd() {
+      return map.rawFd;
+    },
+    get fd() {
+      return map.fd;
+    },
+    get id() {
+      return map.id;
+    },
+    get maxEntries() {
+      return map.maxEntries;
+    },
+    use: () => map.use(),
+    failure: (...args) => map.failure(...args),
+  };
+}
