@@ -2,7 +2,7 @@
 // tag `ebpf-skel:KIND` in C.
 
 import { printable, shown, SkelError } from "../errors.ts";
-import type { FieldLayout, Layout, Layouts, NamedLayout, Scalar, StructLayout, View } from "./layout.ts";
+import type { FieldLayout, Layout, Layouts, MapLayout, NamedLayout, Scalar, StructLayout, View } from "./layout.ts";
 
 /** How values are shown. */
 export interface Presentation {
@@ -109,6 +109,12 @@ export function present(layouts: Layouts, { int64, as }: Presentation): Layouts 
   const plain = int64 === "number" ? numbered : (layout: Layout): Layout => layout;
   const use = <U extends { readonly layout: Layout }>(it: U): U => ({ ...it, layout: plain(it.layout) });
 
+  const map = (it: MapLayout): MapLayout => ({
+    ...it,
+    ...(it.key && { key: use(it.key) }),
+    ...(it.value && { value: use(it.value) }),
+    ...(it.inner && { inner: map(it.inner) }),
+  });
   const field = (struct: StructLayout, it: FieldLayout): FieldLayout => {
     const kind = asked.get(it) ?? it.tag;
     if (kind === undefined) return use(it);
@@ -119,11 +125,7 @@ export function present(layouts: Layouts, { int64, as }: Presentation): Layouts 
     return use(it);
   };
   return {
-    maps: layouts.maps.map(({ name, key, value }) => ({
-      name,
-      ...(key && { key: use(key) }),
-      ...(value && { value: use(value) }),
-    })),
+    maps: layouts.maps.map(map),
     sections: layouts.sections.map((section) => ({ ...section, variables: section.variables.map(use) })),
     types: layouts.types.map((type) =>
       type.kind === "struct" ? { ...type, fields: type.fields.map((it) => field(type, it)) } : type,
