@@ -30,10 +30,19 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export type { Link } from "./link.ts";
-export type { ArrayMap, ArraySetOptions } from "./maps/array.ts";
+export type { ArraySetOptions } from "./maps/array.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
 export type { SetOptions } from "./maps/flags.ts";
-export type { HashMap } from "./maps/hash.ts";
+export {
+  ArrayMap,
+  HashMap,
+  type ArrayMapConstructor,
+  type CreateOptions,
+  type HashMapConstructor,
+  type IndexedOptions,
+  type KeyedOptions,
+} from "./maps/create.ts";
+export type { Closeable, OwnedMap } from "./maps/owned.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";
@@ -51,6 +60,7 @@ export type {
   AttachResult,
   Loaded,
   LoadedHandle,
+  MapOpener,
   Open,
   OpenHandle,
   OpenMap,

@@ -4,6 +4,7 @@ import { kindOf, type ProgramSpec } from "../abi.ts";
 import { attachTypes, programTypes } from "../abi/kernel.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
 import { bpfError } from "../library/failure.ts";
+import type { Expected } from "../maps/compat.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
@@ -18,6 +19,11 @@ export interface FoundMap {
   readonly type: string;
   readonly keySize: number;
   readonly valueSize: number;
+}
+
+/** What a map must be to be taken in its place. */
+export function expectedOf({ spec, name, type, keySize, valueSize }: FoundMap): Expected {
+  return { ...spec, name, type, keySize, valueSize };
 }
 
 /** A section of the table, found in the object. */
