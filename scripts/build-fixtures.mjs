@@ -32,6 +32,7 @@ const objects = [
   { name: "types" },
   { name: "maps" },
   { name: "pinned" },
+  { name: "life" },
   { name: "programs" },
   { name: "hostile_names" },
   { name: "nomaps" },
