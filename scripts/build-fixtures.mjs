@@ -33,6 +33,7 @@ const objects = [
   { name: "maps" },
   { name: "pinned" },
   { name: "life" },
+  { name: "kconfig" },
   { name: "programs" },
   { name: "hostile_names" },
   { name: "nomaps" },

@@ -15,6 +15,7 @@ import {
 } from "@ebpf-skel/runtime";
 import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
+import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
@@ -173,6 +174,17 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   ExecveCounter.open().maps.execve_counter.reuse(counter.progs.handle_execve);
   // @ts-expect-error what is loaded is not replaced
   counter.maps.execve_counter.reuse(counter.maps.execve_counter);
+}
+
+// What the kernel was built with is there after load, to be read.
+{
+  const live = Kconfig.load({ kconfig: { CONFIG_HZ: 1000, CONFIG_BPF: true } });
+  live.kconfig.LINUX_KERNEL_VERSION satisfies number;
+  live.kconfig.CONFIG_BPF_SYSCALL satisfies LibbpfTristate;
+  // @ts-expect-error readonly
+  live.kconfig.CONFIG_HZ = 1;
+  // @ts-expect-error not before load
+  Kconfig.open().kconfig;
 }
 
 // A map that somebody else loaded is typed as the skeleton's own, and closed by hand.

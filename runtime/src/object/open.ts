@@ -15,7 +15,7 @@ export interface ObjectOptions {
   readonly btfPath?: string | undefined;
   /**
    * Values for `extern` Kconfig variables, over those of the running kernel: `CONFIG_X=y` lines, or an object. Of its
-   * values `true`, `false`, "y", "n" and "m" are tristate, other strings are text.
+   * values `true`, `false`, "y", "n" and "m" are tristate, other strings are text. Only the object's own variables count.
    */
   readonly kconfig?: string | Readonly<Record<string, string | number | bigint | boolean>> | undefined;
   /**
