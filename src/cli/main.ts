@@ -57,6 +57,11 @@ const parser = yargs()
           describe: "file or folder to write to (beside the object)",
         })
         .option("name", { type: "string", requiresArg: true, describe: "name of the skeleton (from the file name)" })
+        .option("embed", {
+          type: "boolean",
+          default: true,
+          describe: "hold the object in the module; --no-embed: write NAME.skel.o beside it",
+        })
         .option("check", {
           type: "boolean",
           default: false,
