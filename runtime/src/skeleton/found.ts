@@ -21,8 +21,10 @@ export interface FoundMap {
   readonly valueSize: number;
 }
 
-/** What a map must be to be taken in its place. */
-export function expectedOf({ spec, name, type, keySize, valueSize }: FoundMap): Expected {
+/** What a map must be to be taken in its place; its sizes are those that libbpf would make it with now. */
+export function expectedOf({ library }: BpfObject, { spec, name, type, pointer }: FoundMap): Expected {
+  const keySize = library.fn("bpf_map__key_size")(pointer);
+  const valueSize = library.fn("bpf_map__value_size")(pointer);
   return { ...spec, name, type, keySize, valueSize };
 }
 

@@ -22,7 +22,7 @@ export function checkPins(object: BpfObject, maps: readonly FoundMap[]): void {
     // Nothing there, or nothing that may be had: libbpf pins there, or says why not.
     if (fd < 0) continue;
     try {
-      checkMap(library, fd, expectedOf(map), `or remove the pin ${path}`);
+      checkMap(library, fd, expectedOf(object, map), `or remove the pin ${path}`);
     } finally {
       libc().close(fd);
     }
@@ -37,6 +37,6 @@ export function checkTaken(object: BpfObject, maps: readonly FoundMap[]): void {
   const { library } = object;
   for (const map of maps) {
     if (pinPathOf(object, map) === null) continue;
-    checkMap(library, library.fn("bpf_map__fd")(map.pointer), expectedOf(map));
+    checkMap(library, library.fn("bpf_map__fd")(map.pointer), expectedOf(object, map));
   }
 }

@@ -97,7 +97,7 @@ export function openMap(object: BpfObject, found: FoundMap): OpenMap {
     reuse(map) {
       object.useOpen();
       const fd = fdOf(map, path("reuse"));
-      checkMap(library, fd, expectedOf(found));
+      checkMap(library, fd, expectedOf(object, found));
       check(library.fn("bpf_map__reuse_fd")(pointer, fd), "bpf_map__reuse_fd", "reuse");
     },
   });
