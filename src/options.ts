@@ -12,7 +12,7 @@ export interface GenerateOptions {
   readonly objectName?: string | undefined;
   /**
    * Whether the text holds the object (it does by default). Without it the module reads a file beside it: write
-   * `carriedObject(bytes)` there.
+   * `carriedObject(bytes)` there. Such a module uses `import.meta.url`: TypeScript wants the types of Node or of DOM for it.
    */
   readonly embed?: boolean | undefined;
   /** That file's name, when `embed` is false; by default made from the object's: "prog.skel.o". */

@@ -110,11 +110,13 @@ export interface ArrayMapConstructor {
   create<V, VInit = V>(options: IndexedOptions<V, VInit>): OwnedMap<ArrayHandle<V, VInit>>;
 }
 
+/** A hash map in the kernel; `HashMap.create` makes one. */
 export type HashMap<K, V, VInit = V> = HashHandle<K, V, VInit>;
 export const HashMap: HashMapConstructor = {
   create: (options) => createMap((options.type === "lru_hash" ? lruHash : hash)(options.key, options.value), options),
 };
 
+/** An array map in the kernel; `ArrayMap.create` makes one. */
 export type ArrayMap<V, VInit = V> = ArrayHandle<V, VInit>;
 export const ArrayMap: ArrayMapConstructor = {
   create: (options) => createMap(array(options.value), options),

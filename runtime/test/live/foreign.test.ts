@@ -200,6 +200,38 @@ describe("what cannot be opened", () => {
   });
 });
 
+describe("without CAP_SYS_ADMIN", () => {
+  const prefix = ["setpriv", "--bounding-set=-all,+bpf,+dac_override", "--inh-caps=-all"];
+  const path = JSON.stringify;
+
+  test("ids are out of reach", () => {
+    const said = saidBy(
+      `import { Life } from "./fixtures/life.skel.ts";
+       say(() => Life.maps.flows.fromId(${live.maps.flows.id}));`,
+      { prefix },
+    );
+    const message = "map flows: fromId: EPERM (needs CAP_SYS_ADMIN, or root)";
+    expect(said).toEqual([{ name: "BpfError", code: "EPERM", message }]);
+  });
+
+  test("the kernel shows no BTF: type and sizes are compared alone", () => {
+    const program = `
+      import { Life } from "./fixtures/life.skel.ts";
+      import * as s from "./runtime/src/gen1.ts";
+      import { checkMap } from "./runtime/src/maps/compat.ts";
+      import { openLibrary } from "./runtime/src/library.ts";
+      const swapped = s.struct("flow_key", 8, { daddr: [0, s.u32], saddr: [4, s.u32] });
+      const flows = Life.maps.flows.openPinned(${path(`${pins.folder}/flows`)});
+      say(() => checkMap(openLibrary(), flows.fd, { ...s.hash(swapped, s.bytes(56)), name: "flows" }).valueSize);
+      say(() => Life.maps.flows.openPinned(${path(`${pins.folder}/totals`)}));
+      flows.close();`;
+    const [fields, type] = saidBy(program, { prefix });
+    expect(fields).toEqual({ ok: 56 });
+    expect(type).toMatchObject({ name: "StaleError" });
+    expect(saidBy(program)[0]).toMatchObject({ name: "StaleError" });
+  });
+});
+
 interface Flows extends SkeletonShape {
   maps: { flows: HashMap<unknown, unknown> };
   progs: {};

@@ -4,8 +4,12 @@ import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Endpoint, Flow, FlowKey, Life } from "../../../fixtures/life.skel.ts";
 import { Pinned } from "../../../fixtures/pinned.skel.ts";
-import { hash, type HashMap, u32 } from "../../src/gen1.ts";
+import { type Codec, hash, type HashMap, lruHash, struct, u16, u32 } from "../../src/gen1.ts";
 import type { Skeleton, SkeletonShape } from "../../src/index.ts";
+import { openLibrary } from "../../src/library.ts";
+import { BpfObject } from "../../src/object.ts";
+import type { FoundMap } from "../../src/skeleton/found.ts";
+import { checkTaken } from "../../src/skeleton/pins.ts";
 import { mountBpffs } from "../support/bpffs.ts";
 import { showMap } from "../support/bpftool.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
@@ -251,6 +255,21 @@ describe("a map that load takes from its pin", () => {
       struct endpoint { struct { address_t address; }; union { port_t port; }; };`).load({ pinRoot: pins.folder });
     using live = openLife().load();
     expect(live.maps.peers.id).toBe(other.maps.peers.id);
+  });
+
+  test("is checked after load too, since a pin may appear meanwhile", () => {
+    const object = new BpfObject(openLibrary(), Life.object(), "life", { pinRoot: pins.folder });
+    const swapped = struct("endpoint", 8, { port: [0, u16], address: [4, u32] });
+    const found = (value: Codec<never>): FoundMap => {
+      const spec = lruHash(u32, value as Codec<unknown>);
+      return { name: "peers", spec, pointer: object.findMap("peers"), type: "lru_hash", keySize: 4, valueSize: 8 };
+    };
+    object.load();
+    checkTaken(object, [found(Endpoint as never)]);
+    expect(thrownBy(() => checkTaken(object, [found(swapped as never)])).message).toMatch(
+      /^map peers: value field port is at 4 in the kernel's map, 0 here \(regenerate/,
+    );
+    object.close();
   });
 
   test("is checked by loadAsync too", async () => {
