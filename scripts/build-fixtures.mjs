@@ -39,6 +39,8 @@ const objects = [
   { name: "nomaps" },
   { name: "verifier_fail" },
   { name: "bench" },
+  { name: "network" },
+  { name: "kernel_fields" },
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },
   { name: "nobtf", source: "execve_counter", debug: false },

@@ -4,6 +4,7 @@ import { deflateSync } from "node:zlib";
 import { carry } from "./elf/write.ts";
 import { within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
+import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
@@ -21,7 +22,7 @@ export interface Generated {
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const { model, layouts, names } = within(options.place, () => {
     const model = readObject(bytes);
-    const layouts = readLayouts(model);
+    const layouts = present(readLayouts(model), options.presentation);
     return { model, layouts, names: assignNames(options.objectName, layouts.types) };
   });
   const carried = within(options.place, () => carry(bytes));

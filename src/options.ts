@@ -1,6 +1,7 @@
 // The options of the generator: checked, completed, and put in the one form that headers record.
 
 import { displayPath, SkelError, shown } from "./errors.ts";
+import { isKind, kindNames, type Presentation } from "./layout/present.ts";
 import { type Origin, sha256 } from "./header.ts";
 import { objectNameOf } from "./names/names.ts";
 
@@ -17,6 +18,10 @@ export interface GenerateOptions {
   readonly embed?: boolean | undefined;
   /** That file's name, when `embed` is false; by default made from the object's: "prog.skel.o". */
   readonly objectFile?: string | undefined;
+  /** 64-bit integers as bigints, or as numbers that throw past 2^53; "bigint" by default. Pointers stay bigints. */
+  readonly int64?: "bigint" | "number" | undefined;
+  /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, bytes, ipv4, ipv6, mac, be. */
+  readonly as?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every option with its value. */
@@ -28,8 +33,14 @@ export interface ResolvedOptions {
   readonly objectName: string;
   /** The file that the module reads the object from; undefined: the module holds it. */
   readonly objectFile: string | undefined;
+  readonly presentation: Presentation;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
+}
+
+/** `value` as JSON that is one line of ASCII: it goes into a comment. */
+function recordOf(value: object): string {
+  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** "prog" for "prog.bpf.o". */
@@ -41,7 +52,7 @@ export function stemOf(file: string): string {
  * @throws SkelError ERR_OPTION
  */
 export function resolveOptions(options: GenerateOptions): ResolvedOptions {
-  const { name, objectName, embed = true, objectFile } = options;
+  const { name, objectName, int64 = "bigint", as = {}, embed = true, objectFile } = options;
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
@@ -52,14 +63,26 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     throw new SkelError("ERR_OPTION", "objectFile: the module holds the object (set embed to false, or leave it out)");
   if (objectFile !== undefined && (typeof objectFile !== "string" || !/^[^/\0]+$/.test(objectFile)))
     throw new SkelError("ERR_OPTION", `objectFile: expected a file name, got ${shown(String(objectFile))}`);
+  if (int64 !== "bigint" && int64 !== "number")
+    throw new SkelError("ERR_OPTION", `int64: expected "bigint" or "number", got ${shown(String(int64))}`);
+  const asked = Object.entries(as).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [path, kind] of asked) {
+    if (!/^.+\.[^.]+$/.test(path))
+      throw new SkelError("ERR_OPTION", `as: expected TYPE.FIELD, got ${shown(path)} (like event.saddr)`);
+    if (!isKind(kind))
+      throw new SkelError("ERR_OPTION", `as: ${shown(path)}: expected one of ${kindNames}, got ${shown(kind)}`);
+  }
   const file = name.slice(name.lastIndexOf("/") + 1);
   return {
     place: displayPath(name),
     file,
     objectName: objectName ?? objectNameOf(file),
+    presentation: { int64, as: new Map(asked) },
     objectFile: embed ? undefined : (objectFile ?? `${stemOf(file)}.skel.o`),
-    recorded: JSON.stringify({
+    recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
+      ...(int64 !== "bigint" && { int64 }),
+      ...(asked.length > 0 && { as: Object.fromEntries(asked) }),
       ...(!embed && { embed }),
       ...(objectFile !== undefined && { objectFile }),
     }),

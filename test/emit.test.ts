@@ -5,7 +5,7 @@ import type { Layout, Use } from "../src/layout/layout.ts";
 import type { Names } from "../src/names/names.ts";
 import type { MapModel } from "../src/object/model.ts";
 
-const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" } };
+const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" }, inits: {} };
 const u32: Layout = { kind: "scalar", scalar: "u32" };
 
 describe("a layout becomes type, codec, read and write", () => {
@@ -73,8 +73,57 @@ describe("a layout becomes type, codec, read and write", () => {
       { kind: "bits", bit: 3, width: 2, base: { kind: "enum", type: 8, scalar: "u32" } },
       "Color",
       "s.bits(3, 2, s.u32)",
-      "s.bits(3, 2, s.u32).read(m, at + 8)",
-      "s.bits(3, 2, s.u32).write(m, at + 8, v.x);",
+      "m.bits(at + 8, 3, 2)",
+      "m.setBits(at + 8, 3, 2, v.x);",
+    ],
+    [
+      "a signed 64-bit bitfield",
+      { kind: "bits", bit: 3, width: 40, base: { kind: "scalar", scalar: "s64" } },
+      "bigint",
+      "s.bits(3, 40, s.s64)",
+      "m.sbits64(at + 8, 3, 40)",
+      "m.setSbits64(at + 8, 3, 40, v.x);",
+    ],
+    [
+      "the same as a number",
+      { kind: "bits", bit: 3, width: 40, base: { kind: "scalar", scalar: "s64n" } },
+      "number",
+      "s.bits(3, 40, s.s64n)",
+      "m.sbits(at + 8, 3, 40)",
+      "m.setSbits(at + 8, 3, 40, v.x);",
+    ],
+    [
+      "a bool bitfield",
+      { kind: "bits", bit: 7, width: 1, base: { kind: "scalar", scalar: "bool" } },
+      "boolean",
+      "s.bits(7, 1, s.bool)",
+      "m.flag(at + 8, 7, 1)",
+      "m.setFlag(at + 8, 7, 1, v.x);",
+    ],
+    ["a pointer", { kind: "pointer" }, "bigint", "s.u64", "m.u64(at + 8)", "m.setU64(at + 8, v.x);"],
+    [
+      "u64 as a number",
+      { kind: "scalar", scalar: "u64n" },
+      "number",
+      "s.u64n",
+      "m.u64n(at + 8)",
+      "m.setU64n(at + 8, v.x);",
+    ],
+    [
+      "an IPv4 address",
+      { kind: "view", view: "ipv4" },
+      "string",
+      "s.ipv4",
+      "s.ipv4.read(m, at + 8)",
+      "s.ipv4.write(m, at + 8, v.x);",
+    ],
+    [
+      "a __be64",
+      { kind: "view", view: "be64" },
+      "bigint",
+      "s.be64",
+      "s.be64.read(m, at + 8)",
+      "s.be64.write(m, at + 8, v.x);",
     ],
   ])("%s", (_, layout, type, codec, read, write) => {
     expect(typeOf(layout, names)).toBe(type);

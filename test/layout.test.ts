@@ -34,7 +34,7 @@ describe("lowerType", () => {
       [{ kind: "float", name: "long double", size: 16 }],
       { kind: "bytes", length: 16, reason: "a float of 16 bytes has no codec" },
     ],
-    ["a pointer", [{ kind: "ptr", type: 0 }], { kind: "scalar", scalar: "u64" }],
+    ["a pointer", [{ kind: "ptr", type: 0 }], { kind: "pointer" }],
     [
       "typedefs and qualifiers",
       [typedef("u32", 2), { kind: "const", type: 3 }, int("unsigned int", 4)],
@@ -88,11 +88,7 @@ describe("lowerType", () => {
       { kind: "enum", type: 1, scalar: "u64" },
     ],
     ["a struct", [struct("s", 4, [])], { kind: "struct", type: 1 }],
-    [
-      "a union",
-      [{ kind: "union", name: "u", size: 4, members: [] }],
-      { kind: "bytes", length: 4, reason: "unions are not covered yet" },
-    ],
+    ["a union", [{ kind: "union", name: "u", size: 4, members: [] }], { kind: "struct", type: 1 }],
   ];
   test.each(cases)("%s", (_, types, expected) => {
     expect(lowerType([{ kind: "void" }, ...types], 1, "context", () => undefined)).toEqual(expected);
@@ -181,7 +177,7 @@ describe("readLayouts", () => {
         u32,
       ],
       8,
-      { fields: ["4 unsigned int n"], padding: [], kernel: ["struct bpf_spin_lock lock"] },
+      { fields: ["4 unsigned int n"], padding: [], kernel: [{ spelled: "struct bpf_spin_lock lock", reset: false }] },
     ],
     [
       "two members of one name make it bytes",

@@ -38,6 +38,8 @@ function struct(type: number, name: string, rank: TypeName["rank"] = "struct"): 
     spelled: name,
     size: 0,
     fields: [],
+    unions: [],
+    init: false,
     padding: [],
     kernelFields: [],
   };

@@ -10,10 +10,13 @@ export type NameAt = (offset: number) => string;
 // copied a million times.
 const SHARED = 8;
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 /** Reads names from `section`, which begins and ends with NUL. Equal offsets give the same string. */
 export function nameTable(section: Uint8Array): NameAt {
   // One character for each byte, so that most names are a slice of it: ten times faster than to decode one by one.
   const text = new TextDecoder("latin1").decode(section);
+  const ascii = !NOT_ASCII.test(text);
   const known = new Map<number, string>([[0, ""]]);
   const budget = SHARED * section.length;
   let spent = 0;
@@ -25,7 +28,7 @@ export function nameTable(section: Uint8Array): NameAt {
     spent += end - offset;
     if (spent > budget) throw bad(`names overlap, got more than ${budget} bytes of them in ${section.length}`);
     name = text.slice(offset, end);
-    if (/[^\0-\x7f]/.test(name)) name = decodeName(section.subarray(offset, end));
+    if (!ascii && NOT_ASCII.test(name)) name = decodeName(section.subarray(offset, end));
     known.set(offset, name);
     return name;
   };

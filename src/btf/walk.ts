@@ -14,7 +14,12 @@ export function forEachAfterParts(
   const stack: { id: TypeId; parts: readonly TypeId[]; next: number }[] = [];
   const enter = (id: TypeId): void => {
     entered[id] = 1;
-    stack.push({ id, parts: partsOf(types[id]!), next: 0 });
+    const parts = partsOf(types[id]!);
+    // Most types come after their parts as it is, and need no place on the stack.
+    if (parts.every((part) => left[part] === 1)) {
+      left[id] = 1;
+      visit(id, parts);
+    } else stack.push({ id, parts, next: 0 });
   };
   for (let root = 0; root < types.length; root++) {
     if (entered[root] === 0) enter(root);
@@ -39,6 +44,8 @@ function route([, ...through]: readonly TypeId[]): string {
   const more = through.length > 8 ? ` and ${through.length - 8} more` : "";
   return `, through ${through.length === 1 ? "type" : "types"} ${through.slice(0, 8).join(", ")}${more}`;
 }
+
+const NONE: readonly TypeId[] = [];
 
 /** The types that a type is made of. A pointer is made of none, which is what makes a ring through it legal. */
 function partsOf(type: BtfType): readonly TypeId[] {
@@ -68,6 +75,6 @@ function partsOf(type: BtfType): readonly TypeId[] {
     case "enum":
     case "enum64":
     case "fwd":
-      return [];
+      return NONE;
   }
 }

@@ -14,6 +14,8 @@ export interface GenArguments {
   readonly output?: string | undefined;
   readonly name?: string | undefined;
   readonly embed: boolean;
+  readonly int64: "bigint" | "number";
+  readonly as: readonly string[];
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -38,9 +40,9 @@ function objectFileOf(output: string): string {
     .replace(/\.skel$/, "")}.skel.o`;
 }
 
-function planJob(input: string, file: string | undefined, args: GenArguments): Job {
+function planJob(input: string, file: string | undefined, args: GenArguments, as: Record<string, string>): Job {
   const output = file ?? join(args.output ?? dirname(input), outputName(input));
-  const options: GenerateOptions = { name: input, objectName: args.name };
+  const options: GenerateOptions = { name: input, objectName: args.name, int64: args.int64, as };
   if (args.embed) return { input, output, object: undefined, options };
   const objectFile = objectFileOf(output);
   // Recorded only where it is another than the one that the options alone give.
@@ -77,7 +79,8 @@ function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const jobs = objects.map((input) => planJob(input, intoFolder ? undefined : output, args));
+  const as = parseAs(args.as);
+  const jobs = objects.map((input) => planJob(input, intoFolder ? undefined : output, args, as));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
   for (const [input, to] of jobs.flatMap((job) => filesOf(job).map((file) => [job.input, file] as const))) {
@@ -94,11 +97,24 @@ function planJobs(args: GenArguments): Job[] {
   return jobs;
 }
 
+/** `event.saddr=ipv4` as the library takes it. */
+function parseAs(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const equals = text.lastIndexOf("=");
+      if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
+      throw new SkelError("ERR_OPTION", `--as: expected TYPE.FIELD=KIND, got ${shown(text)} (like event.saddr=ipv4)`);
+    }),
+  );
+}
+
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, embed }: GenArguments): string {
+function commandOf(input: string, { output, name, int64, as, embed }: GenArguments): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
+    ...(int64 === "number" ? ["--int64", int64] : []),
+    ...as.flatMap((text) => ["--as", text]),
     ...(embed ? [] : ["--no-embed"]),
   ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");

@@ -57,6 +57,21 @@ const parser = yargs()
           describe: "file or folder to write to (beside the object)",
         })
         .option("name", { type: "string", requiresArg: true, describe: "name of the skeleton (from the file name)" })
+        .option("int64", {
+          choices: ["bigint", "number"] as const,
+          default: "bigint" as const,
+          requiresArg: true,
+          describe: "64-bit integers as bigints, or as numbers that throw past 2^53",
+        })
+        .option("as", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          default: [] as string[],
+          defaultDescription: "none",
+          requiresArg: true,
+          describe: "show a field as string, bytes, ipv4, ipv6, mac or be: TYPE.FIELD=KIND",
+        })
         .option("embed", {
           type: "boolean",
           default: true,

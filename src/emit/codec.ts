@@ -1,6 +1,6 @@
 // A Layout in, the TypeScript that stands for it out: its type, its codec in a table, its read and write in fast code.
 
-import type { Layout, Scalar } from "../layout/layout.ts";
+import type { Layout, Scalar, View } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import { ident } from "./text.ts";
 
@@ -15,20 +15,36 @@ function scalarType(scalar: Scalar): string {
   return scalar === "bool" ? "boolean" : isBig(scalar) ? "bigint" : "number";
 }
 
+function viewType(view: View): string {
+  return view === "be64" ? "bigint" : view === "be16" || view === "be32" ? "number" : "string";
+}
+
+/** The scalar whose values a bitfield of `base` has. */
+function bitsScalar(base: Layout): Scalar {
+  return base.kind === "scalar" || base.kind === "enum" ? base.scalar : "u64";
+}
+
+/** The method of the runtime's Memory for bitfields with values like those of `scalar`. */
+function bitsMethod(scalar: Scalar): string {
+  if (scalar === "bool") return "flag";
+  return `${scalar.startsWith("s") ? "sbits" : "bits"}${isBig(scalar) ? "64" : ""}`;
+}
+
 /** The TypeScript type of `layout`. */
 export function typeOf(layout: Layout, names: Names): string {
   switch (layout.kind) {
     case "scalar":
       return scalarType(layout.scalar);
+    case "pointer":
+      return "bigint";
+    case "view":
+      return viewType(layout.view);
     case "chars":
       return "string";
     case "bytes":
       return "Uint8Array";
     case "list":
-      return `readonly ${typeOf(layout.element, names)}[]`.replace(
-        /^readonly readonly (.*)\[\]$/,
-        "readonly (readonly $1)[]",
-      );
+      return listOf(typeOf(layout.element, names));
     case "bits":
       return typeOf(layout.base, names);
     case "enum":
@@ -37,12 +53,26 @@ export function typeOf(layout: Layout, names: Names): string {
   }
 }
 
+/** The TypeScript type of what `layout` is written from. */
+export function initOf(layout: Layout, names: Names): string {
+  if (layout.kind === "struct") return ident(names.inits[layout.type] ?? names.types[layout.type]!);
+  return layout.kind === "list" ? listOf(initOf(layout.element, names)) : typeOf(layout, names);
+}
+
+function listOf(element: string): string {
+  return `readonly ${element.startsWith("readonly ") ? `(${element})` : element}[]`;
+}
+
 /** The codec of `layout`, as a table's entry names it. */
 export function codecOf(layout: Layout, names: Names): string {
   switch (layout.kind) {
     case "scalar":
     case "enum":
       return `s.${layout.scalar}`;
+    case "pointer":
+      return "s.u64";
+    case "view":
+      return `s.${layout.view}`;
     case "chars":
       return `s.chars(${layout.length})`;
     case "bytes":
@@ -72,12 +102,16 @@ export function readOf(layout: Layout, offset: number, names: Names): string {
     case "scalar":
     case "enum":
       return `m.${layout.scalar}(${at})`;
+    case "pointer":
+      return `m.u64(${at})`;
     case "chars":
     case "bytes":
       return `m.${layout.kind}(${at}, ${layout.length})`;
     case "list":
       return `m.list(${at}, ${layout.length}, ${codecOf(layout.element, names)})`;
     case "bits":
+      return `m.${bitsMethod(bitsScalar(layout.base))}(${at}, ${layout.bit}, ${layout.width})`;
+    case "view":
     case "struct":
       return `${codecOf(layout, names)}.read(m, ${at})`;
   }
@@ -90,12 +124,18 @@ export function writeOf(layout: Layout, offset: number, value: string, names: Na
     case "scalar":
     case "enum":
       return `m.${method("set", layout.scalar)}(${at}, ${value});`;
+    case "pointer":
+      return `m.setU64(${at}, ${value});`;
     case "chars":
     case "bytes":
       return `m.${method("set", layout.kind)}(${at}, ${layout.length}, ${value});`;
     case "list":
       return `m.setList(${at}, ${layout.length}, ${codecOf(layout.element, names)}, ${value});`;
-    case "bits":
+    case "bits": {
+      const set = method("set", bitsMethod(bitsScalar(layout.base)));
+      return `m.${set}(${at}, ${layout.bit}, ${layout.width}, ${value});`;
+    }
+    case "view":
     case "struct":
       return `${codecOf(layout, names)}.write(m, ${at}, ${value});`;
   }

@@ -37,7 +37,9 @@ export function spellHoles(holes: readonly Hole[]): string {
 
 /** "`u32` at 0". */
 export function fieldDoc({ spelled, offset, layout }: Pick<FieldLayout, "spelled" | "offset" | "layout">): string {
-  return `${code(spelled)} at ${offset}${bytesReason(layout)}`;
+  // Shown as stored; `--as` shows it as meant.
+  const network = layout.kind === "scalar" && /\b__be(16|32|64)\b/.test(spelled) ? ", network byte order" : "";
+  return `${code(spelled)} at ${offset}${network}${bytesReason(layout)}`;
 }
 
 /** "`struct event`, 32 bytes." */
@@ -48,8 +50,16 @@ export function namedDoc({ spelled, size }: Pick<NamedLayout, "spelled" | "size"
 /** The same for a struct, with what its interface leaves out. */
 export function structDoc(layout: StructLayout): string {
   const kernel =
-    layout.kernelFields.length > 0 ? ` Left to the kernel: ${layout.kernelFields.map(code).join(", ")}.` : "";
+    layout.kernelFields.length > 0
+      ? ` Left to the kernel: ${layout.kernelFields.map(({ spelled }) => code(spelled)).join(", ")}.`
+      : "";
   return `${namedDoc(layout)}${kernel}`;
+}
+
+/** What the reader of an Init type needs to know. */
+export function initDoc({ unions }: StructLayout, name: string): string {
+  const own = unions.length > 0 ? ": of members that share memory all, as read, or one" : "";
+  return `What is written as ${code(name)}${own}.`;
 }
 
 function useDoc(use: Use): string {

@@ -2,7 +2,7 @@
 
 import type { MapLayout, Use } from "../layout/layout.ts";
 import type { MapModel } from "../object/model.ts";
-import { codecOf, typeOf } from "./codec.ts";
+import { codecOf, initOf, typeOf } from "./codec.ts";
 import { literal } from "./text.ts";
 import type { EmitContext } from "./types.ts";
 
@@ -27,8 +27,12 @@ function indexed(type: string, make: string): Emitter {
     value && { type: generic(type, [value], context), table: call(make, [value], context) };
 }
 
+/** The last of `uses` is the value: what it is written from comes third where it is another type. */
 function generic(type: string, uses: readonly Use[], { names }: EmitContext): string {
-  return `s.${type}<${uses.map(({ layout }) => typeOf(layout, names)).join(", ")}>`;
+  const types = uses.map(({ layout }) => typeOf(layout, names));
+  const init = initOf(uses.at(-1)!.layout, names);
+  if (init !== types.at(-1)) types.push(init);
+  return `s.${type}<${types.join(", ")}>`;
 }
 
 function call(make: string, uses: readonly Use[], { names }: EmitContext): string {

@@ -2,10 +2,10 @@
 // and a type per enum.
 
 import { type StatementStructures, StructureKind, VariableDeclarationKind } from "ts-morph";
-import type { EnumLayout, FieldLayout, NamedLayout, StructLayout } from "../layout/layout.ts";
+import type { EnumLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
-import { codecOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
-import { fieldDoc, namedDoc, structDoc } from "./doc.ts";
+import { codecOf, initOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
+import { fieldDoc, initDoc, namedDoc, structDoc } from "./doc.ts";
 import { access, ident, literal, property } from "./text.ts";
 
 /** What emission needs to know besides the layouts. */
@@ -30,23 +30,65 @@ export function tableEntry(name: string, offset: number, codec: string): string 
   return `${property(name)}: [${offset}, ${codec}]`;
 }
 
-function fastPart(fields: readonly FieldLayout[], names: Names, bigEndian: boolean): string {
-  const reads = fields.map((field) => `${property(field.name)}: ${readOf(field.layout, field.offset, names)}`);
-  const writes = fields.map((field) => writeOf(field.layout, field.offset, access("v", field.name), names));
-  return `{
-    ${bigEndian ? "bigEndian: true," : ""}
-    read: (m, at) => ({ ${reads.join(", ")} }),
-    write(m, at, v) {
-      ${writes.join("\n")}
-    },
-  }`;
+function namesIn(part: Part | Union[number]): readonly string[] {
+  return typeof part === "string" ? [part] : part.flatMap(namesIn);
 }
 
-function emitStruct(layout: StructLayout, { names, bigEndian }: EmitContext): StatementStructures[] {
+/** `[["v4", "v6"]]`: unions as the runtime's table and its type `Init` take them. */
+function unionsText(unions: readonly Union[]): string {
+  const text = (part: Part | Union[number]): string =>
+    typeof part === "string" ? literal(part) : `[${part.map(text).join(", ")}]`;
+  return `[${unions.map(text).join(", ")}]`;
+}
+
+/** Straight-line reads of all fields, and writes of those that no union shares. */
+function fastPart({ fields, unions, kernelFields }: StructLayout, names: Names, bigEndian: boolean): string {
+  const shared = new Set(unions.flatMap(namesIn));
+  const reset = kernelFields.filter((field) => field.reset);
+  const plain = fields.filter(({ name }) => !shared.has(name));
+  const reads = fields.map((field) => `${property(field.name)}: ${readOf(field.layout, field.offset, names)}`);
+  const writes = plain.map((field) => writeOf(field.layout, field.offset, access("v", field.name), names));
+  const parts = [
+    bigEndian && "bigEndian: true",
+    reset.length > 0 && `kernelFields: [${reset.map(({ spelled }) => literal(spelled)).join(", ")}]`,
+    unions.length > 0 && `unions: ${unionsText(unions)}`,
+    reads.length > 0 && `read: (m, at) => ({ ${reads.join(", ")} })`,
+    writes.length > 0 && `write(m, at, v) {\n${writes.join("\n")}\n}`,
+  ];
+  return `{\n${parts.filter((part) => part !== false).join(",\n")}\n}`;
+}
+
+/** What a struct with a union in it is written from. */
+function emitInit(layout: StructLayout, { names }: EmitContext): StatementStructures[] {
+  if (!layout.init) return [];
+  const changed = layout.fields
+    .map((field) => ({ field, type: initOf(field.layout, names) }))
+    .filter(({ field, type }) => type !== typeOf(field.layout, names))
+    .map(({ field, type }) => `${property(field.name)}: ${type}`);
+  const own = ident(names.types[layout.type]!);
+  const rest = changed.length > 0 ? `, { ${changed.join("; ")} }` : "";
+  return [
+    {
+      kind: StructureKind.TypeAlias,
+      name: ident(names.inits[layout.type]!),
+      isExported: true,
+      leadingTrivia: "\n",
+      docs: [initDoc(layout, own)],
+      type: `s.Init<${own}, ${unionsText(layout.unions)}${rest}>`,
+    },
+  ];
+}
+
+function emitStruct(layout: StructLayout, context: EmitContext): StatementStructures[] {
+  const { names, bigEndian } = context;
   const name = ident(names.types[layout.type]!);
+  const types = layout.init ? `${name}, ${ident(names.inits[layout.type]!)}` : name;
   const table = layout.fields.map((field) => tableEntry(field.name, field.offset, codecOf(field.layout, names)));
   // A struct without fields has nothing to be fast at, and unused parameters would not compile everywhere.
-  const rest = layout.fields.length > 0 ? `, ${fastPart(layout.fields, names, bigEndian)}` : "";
+  const rest =
+    layout.fields.length > 0 || layout.kernelFields.some(({ reset }) => reset)
+      ? `, ${fastPart(layout, names, bigEndian)}`
+      : "";
   return [
     {
       kind: StructureKind.Interface,
@@ -60,10 +102,11 @@ function emitStruct(layout: StructLayout, { names, bigEndian }: EmitContext): St
         leadingTrivia: `/** ${fieldDoc(field)} */ `,
       })),
     },
+    ...emitInit(layout, context),
     constant(
       name,
-      `s.Codec<${name}>`,
-      `/*@__PURE__*/ s.struct<${name}>(${literal(layout.name.name)}, ${layout.size}, () => ({ ${table.join(", ")} })${rest})`,
+      `s.Codec<${types}>`,
+      `/*@__PURE__*/ s.struct<${types}>(${literal(layout.name.name)}, ${layout.size}, () => ({ ${table.join(", ")} })${rest})`,
     ),
   ];
 }

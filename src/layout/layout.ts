@@ -5,11 +5,33 @@ import type { TypeId } from "../btf/types.ts";
 
 /** The scalar codecs of the runtime, by their names there. */
 export type Scalar =
-  "bool" | "u8" | "u16" | "u32" | "u64" | "u128" | "s8" | "s16" | "s32" | "s64" | "s128" | "f32" | "f64";
+  | "bool"
+  | "u8"
+  | "u16"
+  | "u32"
+  | "u64"
+  | "u128"
+  | "s8"
+  | "s16"
+  | "s32"
+  | "s64"
+  | "s128"
+  | "f32"
+  | "f64"
+  /** 64 bits as numbers. */
+  | "u64n"
+  | "s64n";
+
+/** The codecs of network data, by their names in the runtime. */
+export type View = "ipv4" | "ipv6" | "mac" | "be16" | "be32" | "be64";
 
 /** How one value is read and written. */
 export type Layout =
   | { readonly kind: "scalar"; readonly scalar: Scalar }
+  /** An address, 64 bits for BPF. */
+  | { readonly kind: "pointer" }
+  /** What `--as` or a declaration tag asks for. */
+  | { readonly kind: "view"; readonly view: View }
   /** `char[length]`, a string. */
   | { readonly kind: "chars"; readonly length: number }
   /** `u8[length]`; or, with a reason, a type that has no better form. */
@@ -32,6 +54,8 @@ export interface FieldLayout {
   readonly size: number;
   /** Its C type: "u32", "char[16]", "u64:3". */
   readonly spelled: string;
+  /** What its declaration tag asks for: of `ebpf-skel:ipv4` "ipv4". */
+  readonly tag?: string;
 }
 
 /** What a type is called in C, or what it is named after where C gives it no name. */
@@ -41,12 +65,28 @@ export interface TypeName {
   readonly name: string;
 }
 
+/**
+ * The members of an anonymous union, or of a C union itself: each the name of a field, or the parts of an anonymous
+ * struct, which are fields again and anonymous unions.
+ */
+export type Union = readonly (string | readonly Part[])[];
+export type Part = string | Union;
+
 /** A run of bytes that no field uses. */
 export interface Hole {
   readonly offset: number;
   readonly size: number;
 }
 
+/** A field that is the kernel's own: a lock, a timer, a kptr, the head or node of a list or tree. */
+export interface KernelField {
+  /** "struct bpf_timer timer" */
+  readonly spelled: string;
+  /** Whether an update of the value resets it: all but locks. */
+  readonly reset: boolean;
+}
+
+/** A struct, or a union, which is a struct of one union. */
 export interface StructLayout {
   readonly kind: "struct";
   readonly type: TypeId;
@@ -55,9 +95,13 @@ export interface StructLayout {
   readonly spelled: string;
   readonly size: number;
   readonly fields: readonly FieldLayout[];
+  /** Which of the fields share memory. */
+  readonly unions: readonly Union[];
+  /** Whether a union is in it, at any depth: then writing takes more than reading gives. */
+  readonly init: boolean;
   readonly padding: readonly Hole[];
-  /** Fields only the kernel may touch ("struct bpf_spin_lock lock"), left out of {@link fields}. */
-  readonly kernelFields: readonly string[];
+  /** Fields only the kernel may touch, left out of {@link fields}. */
+  readonly kernelFields: readonly KernelField[];
 }
 
 export interface EnumLayout {

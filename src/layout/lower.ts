@@ -69,7 +69,7 @@ export function lowerType(types: readonly BtfType[], id: TypeId, context: string
       return scalar ? { kind: "scalar", scalar } : bytes(`a ${type.kind} of ${type.size} bytes has no codec`);
     }
     case "ptr":
-      return { kind: "scalar", scalar: "u64" };
+      return { kind: "pointer" };
     case "enum":
     case "enum64": {
       const scalar = scalarOf(type);
@@ -78,12 +78,11 @@ export function lowerType(types: readonly BtfType[], id: TypeId, context: string
       // An enum without values is only a forward declaration of one: its number is all there is.
       return refusal === undefined ? { kind: "enum", type: target, scalar } : { kind: "scalar", scalar };
     }
-    case "struct": {
+    case "struct":
+    case "union": {
       const refusal = refer(target, nameType(types, id, context));
       return refusal === undefined ? { kind: "struct", type: target } : bytes(refusal);
     }
-    case "union":
-      return bytes("unions are not covered yet");
     case "array":
       return lowerArray(types, target, context, refer, depth);
     default:

@@ -1,7 +1,7 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
@@ -34,12 +34,14 @@ function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): Enum
  */
 class Collector {
   readonly types: readonly BtfType[];
+  readonly #tags: ReadonlyMap<TypeId, readonly DeclTag[]>;
   readonly done = new Map<TypeId, NamedLayout>();
   readonly refused = new Map<TypeId, string>();
   readonly #queue = new Map<TypeId, TypeName>();
 
   constructor(types: readonly BtfType[]) {
     this.types = types;
+    this.#tags = declTags(types);
   }
 
   refer = (type: TypeId, name: TypeName): string | undefined => {
@@ -64,7 +66,9 @@ class Collector {
       this.#queue.delete(id);
       const type = this.types[id]!;
       const layout =
-        type.kind === "struct" ? layoutStruct(this.types, id, name, this.refer) : layoutEnum(this.types, id, name);
+        type.kind === "struct" || type.kind === "union"
+          ? layoutStruct(this.types, id, name, this.refer, this.#tags)
+          : layoutEnum(this.types, id, name);
       if (typeof layout !== "string") this.done.set(id, layout);
       else {
         this.refused.set(id, layout);
@@ -142,6 +146,29 @@ function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"
   });
 }
 
+/** The struct that `layout` holds, also as an array's element. */
+function structIn(layout: Layout): TypeId | undefined {
+  while (layout.kind === "list") layout = layout.element;
+  return layout.kind === "struct" ? layout.type : undefined;
+}
+
+/** Marks the structs that have a union in them, and those that have such a struct. */
+function markInits(types: readonly NamedLayout[]): NamedLayout[] {
+  const users = new Map<TypeId, TypeId[]>();
+  const marked = new Set<TypeId>();
+  for (const type of types) {
+    if (type.kind !== "struct") continue;
+    if (type.unions.length > 0) marked.add(type.type);
+    for (const { layout } of type.fields) {
+      const used = structIn(layout);
+      if (used !== undefined) users.set(used, [...(users.get(used) ?? []), type.type]);
+    }
+  }
+  // A Set gives what is added while it is walked.
+  for (const id of marked) for (const user of users.get(id) ?? []) marked.add(user);
+  return types.map((type) => (type.kind === "struct" && marked.has(type.type) ? { ...type, init: true } : type));
+}
+
 /** The layouts of everything that `model` exposes. */
 export function readLayouts(model: ObjectModel): Layouts {
   const refused = new Map<TypeId, string>();
@@ -153,7 +180,7 @@ export function readLayouts(model: ObjectModel): Layouts {
     const sections = model.sections.map((section) => layoutSection(collector, section));
     const again = collector.drain();
     if (!again) {
-      const types = [...collector.done.values()].sort((a, b) => a.type - b.type);
+      const types = markInits([...collector.done.values()].sort((a, b) => a.type - b.type));
       return { maps, sections, types, warnings: collectWarnings({ maps, sections, types }) };
     }
     for (const [id, why] of collector.refused) refused.set(id, why);

@@ -1,9 +1,9 @@
-// One BTF struct in, its StructLayout out: anonymous members flattened into the parent, as in C.
+// One BTF struct or union in, its StructLayout out: anonymous members flattened into the parent, as in C.
 
-import { skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
-import type { FieldLayout, Hole, StructLayout, TypeName } from "./layout.ts";
+import type { FieldLayout, Hole, KernelField, Part, StructLayout, TypeName, Union } from "./layout.ts";
 import { lowerType, type Refer } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 
@@ -30,8 +30,10 @@ interface Walk {
   readonly types: readonly BtfType[];
   readonly context: string;
   readonly refer: Refer;
+  /** Of members, by the struct's id and the member's index. */
+  readonly tags: ReadonlyMap<TypeId, readonly DeclTag[]>;
   readonly fields: FieldLayout[];
-  readonly kernelFields: string[];
+  readonly kernelFields: KernelField[];
   readonly names: Set<string>;
 }
 
@@ -42,6 +44,19 @@ function isKernelStruct(type: BtfType): boolean {
   return type.kind === "struct" && KERNEL_STRUCTS.has(type.name);
 }
 
+/** Of pointers that own what they point to, see kernel/bpf/btf.c `btf_find_kptr`. */
+const KPTR_TAGS: ReadonlySet<string> = new Set(["kptr", "kptr_untrusted", "percpu_kptr", "uptr"]);
+
+function isKptr(types: readonly BtfType[], type: BtfType): boolean {
+  if (type.kind !== "ptr") return false;
+  const target = types[type.type]!;
+  return target.kind === "type_tag" && KPTR_TAGS.has(target.name);
+}
+
+function isKernelOwned(types: readonly BtfType[], type: BtfType): boolean {
+  return isKernelStruct(type) || isKptr(types, type);
+}
+
 function addField(walk: Walk, field: FieldLayout): void {
   if (walk.names.has(field.name)) throw new Refusal(`two members are called ${JSON.stringify(field.name)}`);
   if (walk.fields.length >= MAX_FIELDS) throw new Refusal(`more than ${MAX_FIELDS} members`);
@@ -49,10 +64,10 @@ function addField(walk: Walk, field: FieldLayout): void {
   walk.fields.push(field);
 }
 
-function addBitfield(walk: Walk, member: BtfMember, base: number): void {
+function addBitfield(walk: Walk, member: BtfMember, base: number): Part[] {
   const { types } = walk;
   // A nameless bitfield is a gap.
-  if (member.name === "") return;
+  if (member.name === "") return [];
   const type = types[skipModifiersAndTypedefs(types, member.type)]!;
   const scalar = type.kind === "int" || type.kind === "enum" || type.kind === "enum64" ? scalarOf(type) : undefined;
   if (scalar === undefined || member.bitSize > 64)
@@ -70,45 +85,69 @@ function addBitfield(walk: Walk, member: BtfMember, base: number): void {
     },
     spelled: `${spellType(types, member.type)}:${member.bitSize}`,
   });
+  return [member.name];
 }
 
-function addMembers(walk: Walk, struct: BtfStruct, base: number, depth: number): void {
-  if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
+/** Adds the fields of one member; says what it is made of, in the terms of {@link Union}. */
+function addMember(
+  walk: Walk,
+  member: BtfMember,
+  base: number,
+  depth: number,
+  tag: string | undefined,
+): readonly Part[] {
+  if (member.bitSize > 0) return addBitfield(walk, member, base);
   const { types } = walk;
-  for (const member of struct.members) {
-    if (member.bitSize > 0) {
-      addBitfield(walk, member, base);
-      continue;
-    }
-    if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
-    const offset = base + member.bitOffset / 8;
-    const target = types[skipModifiersAndTypedefs(types, member.type)]!;
-    const spelled = spellType(types, member.type);
-    if (isKernelStruct(target)) {
-      walk.kernelFields.push(`${spelled} ${member.name}`);
-      continue;
-    }
-    if (member.name === "" && target.kind === "struct") {
-      addMembers(walk, target, offset, depth + 1);
-      continue;
-    }
-    const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
-    const size = trySizeOf(types, member.type);
-    if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
-    addField(walk, {
-      name,
-      offset,
-      size,
-      layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
-      spelled,
-    });
+  if (member.bitOffset % 8 !== 0) throw new Refusal(`member ${member.name} starts inside a byte`);
+  const offset = base + member.bitOffset / 8;
+  const targetId = skipModifiersAndTypedefs(types, member.type);
+  const target = types[targetId]!;
+  const spelled = spellType(types, member.type);
+  if (isKernelOwned(types, target)) {
+    const lock = target.kind === "struct" && target.name.endsWith("_spin_lock");
+    walk.kernelFields.push({ spelled: `${spelled} ${member.name}`, reset: !lock });
+    return [];
   }
+  if (member.name === "" && (target.kind === "struct" || target.kind === "union"))
+    return addMembers(walk, targetId, offset, depth + 1);
+  const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
+  const size = trySizeOf(types, member.type);
+  if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
+  addField(walk, {
+    name,
+    offset,
+    size,
+    layout: lowerType(types, member.type, `${walk.context}_${name}`, walk.refer),
+    spelled,
+    ...(tag !== undefined && { tag }),
+  });
+  return [name];
+}
+
+const TAG = "ebpf-skel:";
+
+function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readonly Part[] {
+  if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
+  const struct = walk.types[id] as BtfStruct;
+  const tags = walk.tags.get(id) ?? [];
+  const parts = struct.members.map((member, i) => {
+    const tag = tags.find(({ name, componentIndex }) => componentIndex === i && name.startsWith(TAG));
+    return addMember(walk, member, base, depth, tag?.name.slice(TAG.length));
+  });
+  if (struct.kind === "struct") return parts.flat();
+  // A union directly in a union adds its members to it; one of a single member is that member.
+  const union: Union = parts.flatMap((member): Union => {
+    const [only] = member;
+    return member.length === 1 ? (typeof only === "string" ? [only] : only!) : member.length === 0 ? [] : [member];
+  });
+  const [only] = union;
+  return union.length > 1 ? [union] : only === undefined ? [] : typeof only === "string" ? [only] : only;
 }
 
 /** Bytes of `size` that no member covers; kernel-owned members count as covered. */
 function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: readonly FieldLayout[]): Hole[] {
   const taken = struct.members
-    .filter((member) => isKernelStruct(types[skipModifiersAndTypedefs(types, member.type)]!))
+    .filter(({ type }) => isKernelOwned(types, types[skipModifiersAndTypedefs(types, type)]!))
     .map((member) => ({ offset: member.bitOffset / 8, size: sizeOf(types, member.type) }));
   const covered = [...fields, ...taken].sort((a, b) => a.offset - b.offset);
   const holes: Hole[] = [];
@@ -121,18 +160,20 @@ function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: reado
   return holes;
 }
 
-/** The layout of struct `id`, or why it has none. */
+/** The layout of struct or union `id`, or why it has none. */
 export function layoutStruct(
   types: readonly BtfType[],
   id: TypeId,
   name: TypeName,
   refer: Refer,
+  tags: ReadonlyMap<TypeId, readonly DeclTag[]> = declTags(types),
 ): StructLayout | string {
   const struct = types[id]!;
-  if (struct.kind !== "struct") throw new TypeError("not a struct");
-  const walk: Walk = { types, context: name.name, refer, fields: [], kernelFields: [], names: new Set() };
+  if (struct.kind !== "struct" && struct.kind !== "union") throw new TypeError("not a struct");
+  const walk: Walk = { types, context: name.name, refer, tags, fields: [], kernelFields: [], names: new Set() };
+  let parts: readonly Part[];
   try {
-    addMembers(walk, struct, 0, 0);
+    parts = addMembers(walk, id, 0, 0);
   } catch (e) {
     if (e instanceof Refusal) return e.message;
     throw e;
@@ -141,9 +182,11 @@ export function layoutStruct(
     kind: "struct",
     type: id,
     name,
-    spelled: name.rank === "struct" ? `struct ${name.name}` : name.rank === "typedef" ? name.name : "struct {…}",
+    spelled: name.rank === "typedef" ? name.name : `${struct.kind} ${name.rank === "anonymous" ? "{…}" : name.name}`,
     size: struct.size,
     fields: walk.fields,
+    unions: parts.filter((part) => typeof part !== "string"),
+    init: false,
     padding: findPadding(types, struct, walk.fields),
     kernelFields: walk.kernelFields,
   };

@@ -10,6 +10,8 @@ export interface Names {
   readonly skeleton: string;
   /** Of structs and enums, by BTF id. */
   readonly types: Readonly<Record<TypeId, string>>;
+  /** Of what structs with a union in them are written from, by BTF id. */
+  readonly inits: Readonly<Record<TypeId, string>>;
 }
 
 /** What generated code itself refers to: the runtime's namespace and the globals in its types. */
@@ -60,5 +62,12 @@ export function assignNames(objectName: string, types: readonly NamedLayout[]): 
     used.add(own);
     assigned[id] = own;
   }
-  return { skeleton, types: assigned };
+  const inits: Record<TypeId, string> = {};
+  for (const layout of types) {
+    if (layout.kind !== "struct" || !layout.init) continue;
+    const own = claim(`${assigned[layout.type]!}Init`);
+    used.add(own);
+    inits[layout.type] = own;
+  }
+  return { skeleton, types: assigned, inits };
 }

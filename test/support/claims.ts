@@ -38,8 +38,9 @@ function claimsOfValue(layout: Layout, type: string, spelled: string, types: Rea
   const own = /[{…]/.test(spelled) ? [] : [same(type, spelled)];
   switch (layout.kind) {
     case "scalar":
-      if (isPointer(spelled)) return [...own, `sizeof(${type}) == 8 && ${layout.scalar === "u64" ? 1 : 0}`];
       return [...own, ...claimsOfScalar(layout.scalar, type)];
+    case "pointer":
+      return [...own, `sizeof(${type}) == 8 && ${isPointer(spelled) ? 1 : 0}`];
     case "enum":
       return [...own, same(type, types.get(layout.type)!), ...claimsOfScalar(layout.scalar, type)];
     case "struct":
@@ -54,6 +55,7 @@ function claimsOfValue(layout: Layout, type: string, spelled: string, types: Rea
       return [...own, `sizeof(${type}) == ${layout.length} * sizeof(${element})`, ...inner];
     }
     case "bits":
+    case "view":
       return [];
   }
 }

@@ -32,7 +32,7 @@ const RECORDERS = `
   const recorders = {
     struct(name, size, table, fast) {
       seen.structs.push([name, Object.keys(table())]);
-      if (fast) fast.write(memory, 0, fast.read(memory, 0));
+      if (fast) fast.write?.(memory, 0, fast.read(memory, 0));
       return codec;
     },
     section(name, size, table) {

@@ -3,7 +3,7 @@
 import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf } from "./fields.ts";
+import { detailsOf, kernelFieldsOf } from "./fields.ts";
 import { u8 } from "./scalars.ts";
 
 const texts: Map<number, Codec<string>> = /*@__PURE__*/ new Map();
@@ -70,6 +70,7 @@ function makeList<T, Init>(n: number, codec: Codec<T, Init>): Codec<readonly T[]
     bigEndian,
     hasText: hasText ?? (() => true),
     elements: { length: n, codec: codec as Codec<unknown, unknown> },
+    kernelFields: () => kernelFieldsOf(codec),
   });
 }
 

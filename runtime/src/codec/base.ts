@@ -20,6 +20,7 @@ export interface Parts<T, Init> {
   readonly hasText?: (() => boolean) | undefined;
   readonly bitfield?: Details["bitfield"];
   readonly elements?: Elements | undefined;
+  readonly kernelFields?: (() => readonly string[]) | undefined;
   readonly fields?: (() => readonly Field[]) | undefined;
 }
 
@@ -36,6 +37,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   readonly hasText: () => boolean;
   readonly bitfield: Details["bitfield"];
   readonly elements: Elements | undefined;
+  readonly kernelFields: (() => readonly string[]) | undefined;
   readonly fields: (() => readonly Field[]) | undefined;
 
   constructor(parts: Parts<T, Init>) {
@@ -49,6 +51,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
     this.hasText = parts.hasText ?? no;
     this.bitfield = parts.bitfield;
     this.elements = parts.elements;
+    this.kernelFields = parts.kernelFields;
     this.fields = parts.fields;
     Object.freeze(this);
   }

@@ -28,6 +28,8 @@ export interface Details {
   readonly bitfield?: { readonly bit: number; readonly width: number } | undefined;
   /** What an array is made of. */
   readonly elements?: Elements | undefined;
+  /** What in it is the kernel's own and reset by an update, as C declares it; of elements too. */
+  readonly kernelFields?: (() => readonly string[]) | undefined;
   /** A struct's table, in order. */
   readonly fields?: (() => readonly Field[]) | undefined;
 }
@@ -40,6 +42,11 @@ export function fieldsOf(codec: Codec<unknown, never>): readonly Field[] | undef
 /** What the codec of an array is made of; undefined for a codec of any other type. */
 export function elementsOf(codec: Codec<unknown, never>): Elements | undefined {
   return detailsOf(codec).elements;
+}
+
+/** What of a codec's type is the kernel's own and reset by an update: "struct bpf_timer timer". */
+export function kernelFieldsOf(codec: Codec<unknown, never>): readonly string[] {
+  return detailsOf(codec).kernelFields?.() ?? [];
 }
 
 /** The details of any codec; one written by a user has none and may contain text. */

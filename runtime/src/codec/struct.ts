@@ -7,7 +7,8 @@ import { refuse } from "../memory/refuse.ts";
 import { makeCodec } from "./base.ts";
 import { join, refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf, type Field, setOwn } from "./fields.ts";
+import { detailsOf, type Field, kernelFieldsOf, setOwn } from "./fields.ts";
+import { type Overlay, readUnions, type Union, writeOverlay } from "./union.ts";
 
 /** The offset and the codec of every field of a struct whose value is `T`. */
 export type FieldTable<T, Init = T> = {
@@ -17,10 +18,18 @@ export type FieldTable<T, Init = T> = {
 // Over each member of a union: what may be written of a type with a union in it is one.
 type InitOf<Init, K> = Init extends unknown ? (K extends keyof Init ? Exclude<Init[K], undefined> : never) : never;
 
-/** Reads and writes without the table. It must do exactly what the table says. */
-export interface FastPart<T, Init = T> extends ByteOrder {
+/** What a struct has beside its fields. */
+export interface StructOptions extends ByteOrder {
+  /** Which of the fields share memory; the outer list names the struct's unions. */
+  readonly unions?: readonly Union[] | undefined;
+  /** What else is in it and the kernel's own, so that writing the whole value resets it: "struct bpf_timer timer". */
+  readonly kernelFields?: readonly string[] | undefined;
+}
+
+/** Reads and writes without the table. It must do exactly what the table says, but for unions, which it does not write. */
+export interface FastPart<T, Init = T> extends StructOptions {
   read(m: Memory, at: number): T;
-  write(m: Memory, at: number, value: Init): void;
+  write?(m: Memory, at: number, value: Init): void;
 }
 
 type AnyTable = { readonly [name: string]: readonly [offset: number, codec: Codec<unknown, never>] };
@@ -39,7 +48,7 @@ export function struct<T, Init = T>(
   name: string,
   size: number,
   fields: FieldTable<T, Init> | (() => FieldTable<T, Init>),
-  fast?: FastPart<T, Init> | ByteOrder,
+  fast?: FastPart<T, Init> | StructOptions,
 ): Codec<T, Init>;
 /**
  * A struct of `size` bytes, with the byte offset and the codec of each field.
@@ -50,7 +59,7 @@ export function struct<T, Init = T>(
 export function struct<const F extends AnyTable>(
   size: number,
   fields: F,
-  order?: ByteOrder,
+  options?: StructOptions,
 ): Codec<Fields<F>, FieldInits<F>>;
 export function struct(...args: unknown[]): Codec<unknown> {
   const [name, size, fields, fast] = typeof args[0] === "string" ? args : ["struct", ...args];
@@ -68,21 +77,46 @@ function makeStruct(
   table: AnyTable | (() => AnyTable),
   fast: Partial<FastPart<unknown>>,
 ): Codec<unknown> {
-  let known: readonly Field[] | undefined;
-  const fields = (): readonly Field[] =>
-    (known ??= readTable(name, size, typeof table === "function" ? table() : table));
-  if (typeof table !== "function") fields(); // a wrong table is an error at once
+  let known: Known | undefined;
+  const all = (): Known => (known ??= know(name, size, typeof table === "function" ? table() : table, fast.unions));
+  const fields = (): readonly Field[] => all().fields;
+  if (typeof table !== "function") all(); // a wrong table is an error at once
   return makeCodec<unknown>({
     name,
     size,
     read: fast.read ?? ((m, at) => readFields(fields(), m, at)),
-    write: fast.write ?? ((m, at, value) => writeFields(fields(), m, at, value as Record<string, unknown>)),
-    check: (m, at, value, path) => checkFields(fields(), m, at, value, path),
+    write: writerOf(all, fast),
+    check: (m, at, value, path) => checkFields(all(), m, at, value, path),
     bigEndian: fast.bigEndian,
     root: name,
     hasText: () => fields().some(({ codec }) => detailsOf(codec).hasText?.() !== false),
     fields,
+    kernelFields: () =>
+      fields().reduce((found, { codec }) => [...found, ...kernelFieldsOf(codec)], fast.kernelFields ?? []),
   });
+}
+
+/** The fields of a struct: all of them, those in no union, and the unions. */
+interface Known {
+  readonly fields: readonly Field[];
+  readonly plain: readonly Field[];
+  readonly overlays: readonly Overlay[];
+}
+
+function know(name: string, size: number, table: AnyTable, unions: readonly Union[] = []): Known {
+  const fields = readTable(name, size, table);
+  return { fields, ...readUnions(fields, unions) };
+}
+
+function writerOf(all: () => Known, fast: Partial<FastPart<unknown>>): (m: Memory, at: number, value: unknown) => void {
+  if (fast.unions === undefined) {
+    return fast.write ?? ((m, at, value) => writeFields(all().plain, m, at, value as Record<string, unknown>));
+  }
+  return (m, at, value) => {
+    if (fast.write === undefined) writeFields(all().plain, m, at, value as Record<string, unknown>);
+    else fast.write(m, at, value);
+    for (const overlay of all().overlays) writeOverlay(overlay, m, at, value as Record<string, unknown>);
+  };
 }
 
 function readTable(name: string, size: number, table: AnyTable): readonly Field[] {
@@ -112,11 +146,13 @@ function writeFields(fields: readonly Field[], m: Memory, at: number, value: Rec
   }
 }
 
-function checkFields(fields: readonly Field[], m: Memory, at: number, value: unknown, path: string): void {
+function checkFields({ plain, overlays }: Known, m: Memory, at: number, value: unknown, path: string): void {
   if (typeof value !== "object" || value === null) refuseAt(path, "an object", value);
-  for (const { name, offset, codec } of fields) {
-    const part = (value as Record<string, unknown>)[name];
+  const values = value as Record<string, unknown>;
+  for (const { name, offset, codec } of plain) {
+    const part = values[name];
     if (part === undefined) refuseAt(join(path, name), codec.name, part, "missing");
     codec.check(m, at + offset, part, join(path, name));
   }
+  for (const overlay of overlays) writeOverlay(overlay, m, at, values, path);
 }
