@@ -51,7 +51,7 @@ export {
   type IndexedOptions,
   type KeyedOptions,
 } from "./maps/create.ts";
-export type { Closeable, OwnedMap } from "./maps/owned.ts";
+export type { Closeable, OwnedMap } from "./maps/closeable.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";

@@ -68,7 +68,7 @@ describe("pahole", () => {
 
   test.each(structs)("$layout.spelled of $file has the same fields, holes and padding", ({ layout, text }) => {
     const member = /^\t.*?(\w+)\)?(?:\(.*\))?(?:\[\d*\])*(?::\d+)?;\s+\/\*\s+(\d+)(?::\s*(\d+))?\s+(\d+) \*\/$/gm;
-    const kernels = new Set(layout.kernelFields.map((field) => field.slice(field.lastIndexOf(" ") + 1)));
+    const kernels = new Set(layout.kernelFields.map(({ spelled }) => spelled.split(" ").at(-1)!));
     const shown = [...text.matchAll(member)].filter(([, name]) => !kernels.has(name!));
     const theirs = shown.map(([, name, byte, bit, size]) => [
       name,

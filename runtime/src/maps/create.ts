@@ -14,7 +14,7 @@ import { array, type ArrayMap as ArrayHandle } from "./array.ts";
 import { checkU32, numaNodeFlag } from "./checks.ts";
 import type { MapSpec } from "./core.ts";
 import { hash, type HashMap as HashHandle, lruHash } from "./hash.ts";
-import { ownMap, type OwnedMap } from "./owned.ts";
+import { ownMap, type OwnedMap } from "./closeable.ts";
 
 /** What every map is made with. */
 export interface CreateOptions {

@@ -9,7 +9,7 @@ import { kindOfDescriptor } from "../library/mapinfo.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import { checkMap } from "../maps/compat.ts";
 import type { MapSpec } from "../maps/core.ts";
-import { type OwnedMap, ownMap } from "../maps/owned.ts";
+import { type OwnedMap, ownMap } from "../maps/closeable.ts";
 import { lastErrno, libc } from "../native.ts";
 import { checkAbi } from "./carried.ts";
 import { record } from "./record.ts";

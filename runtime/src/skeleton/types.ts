@@ -4,7 +4,7 @@ import type { abi, ProgramSpec } from "../abi.ts";
 import type { AttachOptions } from "../attach/options.ts";
 import type { Link } from "../link.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
-import type { OwnedMap } from "../maps/owned.ts";
+import type { OwnedMap } from "../maps/closeable.ts";
 import type { ObjectOptions } from "../object/open.ts";
 import type { Program } from "../program.ts";
 import type { ReadonlySection, Section, SectionSpec } from "../sections/types.ts";

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Flow, FlowKey, Life } from "../../../fixtures/life.skel.ts";
 import { ArrayMap, chars, type CreateOptions, HashMap, struct, u32, u64 } from "../../src/index.ts";
-import { showMap } from "../support/bpftool.ts";
+import { showMap } from "../support/showmap.ts";
 import { saidBy } from "../support/child.ts";
 import { thrownBy } from "../support/errors.ts";
 import { descriptors } from "../support/held.ts";

@@ -11,7 +11,7 @@ import { BpfObject } from "../../src/object.ts";
 import type { FoundMap } from "../../src/skeleton/found.ts";
 import { checkTaken } from "../../src/skeleton/pins.ts";
 import { mountBpffs } from "../support/bpffs.ts";
-import { showMap } from "../support/bpftool.ts";
+import { showMap } from "../support/showmap.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { descriptors } from "../support/held.ts";
