@@ -173,3 +173,10 @@ test.each([
     message,
   });
 });
+
+test("a file's name cannot leave the header's comment, nor the URL", async () => {
+  const objectFile = 'a\u2028b"#?%.o';
+  const text = await generate(counter, { name: "x.bpf.o", embed: false, objectFile });
+  expect(text.split("\n")[1]).toContain('options {"embed":false,"objectFile":"a\\u2028b\\"#?%.o"}, text-sha256 ');
+  expect(text).toContain(`s.file(new URL("./${encodeURIComponent(objectFile)}", import.meta.url))`);
+});
