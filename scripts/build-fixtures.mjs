@@ -44,6 +44,10 @@ const objects = [
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },
   { name: "nobtf", source: "execve_counter", debug: false },
+  { name: "legacy" },
+  { name: "legacy_mixed" },
+  { name: "legacy_nobtf", source: "legacy", debug: false },
+  { name: "legacy_big_endian", source: "legacy", target: "bpfeb" },
 ];
 
 /** The example is for copying out of the repository, so it has a file of its own; this one is the original. */

@@ -1,13 +1,14 @@
 // The generator as one function: bytes of an object in, text of its TypeScript module out.
 
 import { deflateSync } from "node:zlib";
-import { carry } from "./elf/write.ts";
+import { carry } from "./upgrade/carry.ts";
 import { within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
 import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
+import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
 
@@ -21,7 +22,7 @@ export interface Generated {
 
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const { model, layouts, names } = within(options.place, () => {
-    const model = readObject(bytes);
+    const model = withMapTypes(readObject(bytes), options.maps);
     const layouts = present(readLayouts(model), options.presentation);
     return { model, layouts, names: assignNames(options.objectName, layouts.types) };
   });

@@ -4,6 +4,7 @@ import { displayPath, SkelError, shown } from "./errors.ts";
 import { isKind, kindNames, type Presentation } from "./layout/present.ts";
 import { type Origin, sha256 } from "./header.ts";
 import { objectNameOf } from "./names/names.ts";
+import type { MapTypes } from "./object/maptypes.ts";
 
 /** What `generate` may be told. */
 export interface GenerateOptions {
@@ -22,6 +23,8 @@ export interface GenerateOptions {
   readonly int64?: "bigint" | "number" | undefined;
   /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, bytes, ipv4, ipv6, mac, be. */
   readonly as?: Readonly<Record<string, string>> | undefined;
+  /** Types of keys and values of maps that have only sizes, as in C: `{ counts: "u32:struct event" }`. */
+  readonly maps?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every option with its value. */
@@ -34,6 +37,7 @@ export interface ResolvedOptions {
   /** The file that the module reads the object from; undefined: the module holds it. */
   readonly objectFile: string | undefined;
   readonly presentation: Presentation;
+  readonly maps: MapTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
 }
@@ -48,11 +52,20 @@ export function stemOf(file: string): string {
   return file.replace(/\.o$/, "").replace(/\.bpf$/, "");
 }
 
+/** `maps` in the order of their names. */
+function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
+  const entries = Object.entries(maps).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, types] of entries)
+    if (typeof types !== "string")
+      throw new SkelError("ERR_OPTION", `maps: expected "KEY:VALUE" for ${shown(name)}, got ${shown(String(types))}`);
+  return Object.fromEntries(entries);
+}
+
 /**
  * @throws SkelError ERR_OPTION
  */
 export function resolveOptions(options: GenerateOptions): ResolvedOptions {
-  const { name, objectName, int64 = "bigint", as = {}, embed = true, objectFile } = options;
+  const { name, objectName, int64 = "bigint", as = {}, maps: named = {}, embed = true, objectFile } = options;
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
@@ -72,6 +85,7 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     if (!isKind(kind))
       throw new SkelError("ERR_OPTION", `as: ${shown(path)}: expected one of ${kindNames}, got ${shown(kind)}`);
   }
+  const maps = resolveMaps(named);
   const file = name.slice(name.lastIndexOf("/") + 1);
   return {
     place: displayPath(name),
@@ -79,10 +93,12 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     objectName: objectName ?? objectNameOf(file),
     presentation: { int64, as: new Map(asked) },
     objectFile: embed ? undefined : (objectFile ?? `${stemOf(file)}.skel.o`),
+    maps,
     recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
       ...(int64 !== "bigint" && { int64 }),
       ...(asked.length > 0 && { as: Object.fromEntries(asked) }),
+      ...(Object.keys(maps).length > 0 && { maps }),
       ...(!embed && { embed }),
       ...(objectFile !== undefined && { objectFile }),
     }),

@@ -45,6 +45,7 @@ const GENERATOR = [
   ["elf"],
   ["btf"],
   ["object"],
+  ["upgrade"],
   ["layout"],
   ["names"],
   ["emit"],

@@ -782,3 +782,40 @@ describe("inspect", () => {
     expect(stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
   });
 });
+
+describe("--map", () => {
+  beforeEach(() => folder.write("old.bpf.o", fixture("legacy_nobtf")));
+  const gen = (...args: readonly string[]) => folder.run(["gen", "old.bpf.o", ...args]);
+
+  test("types a map that has only sizes, and is a part of what the module was made from", () => {
+    const counts = ["--map", "counts=u32:u64"];
+    const plain = ["--map", "plain=__be32:char[16]"];
+    expect(gen(...counts, ...plain)).toMatchObject({ status: 0, stdout: "old.skel.ts written\n" });
+    expect(folder.read("old.skel.ts")).toContain("plain: s.hash(s.u32, s.chars(16))");
+    expect(gen(...plain, ...counts)).toEqual(upToDate("old.skel.ts"));
+    expect(gen(...counts, "--check")).toEqual(
+      failed('old.skel.ts: is out of date (run ebpf-skel gen old.bpf.o --map "counts=u32:u64")'),
+    );
+    expect(gen(...counts).stdout).toBe("old.skel.ts written\n");
+  });
+
+  test.each([
+    [["--map", "counts"], '--map: expected NAME=KEY:VALUE, got "counts" (see ebpf-skel --help)'],
+    [["--map"], "--map needs a value (see ebpf-skel --help)"],
+    [["x.bpf.o", "--map", "counts=u32:"], "--map: is about one object, got 2 (generate them apart)"],
+  ])("%j is misused", (args, message) => {
+    expect(gen(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) as string });
+  });
+
+  test("tells of a wrong type as of any other fault of the object", () => {
+    expect(gen("--map", "counts=u32:u32").stderr).toContain(
+      'old.bpf.o: map counts: value: expected a type of 8 bytes (value_size), got "u32" of 4 bytes',
+    );
+    expect(folder.list()).not.toContain("old.skel.ts");
+  });
+
+  test("inspect shows which maps are legacy", () => {
+    const { stdout } = folder.run(["inspect", "old.bpf.o"]);
+    expect(stdout).toMatch(/counts +hash +64 entries +4 bytes -> 8 bytes +4 -> 8 bytes +legacy\n/);
+  });
+});

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Elf, ElfSection } from "../src/elf/elf.ts";
 import { parseElf, sectionData } from "../src/elf/read.ts";
-import { carry } from "../src/elf/write.ts";
+import { stripDebug } from "../src/elf/write.ts";
 import { isSkelError } from "../src/errors.ts";
 import { type ElfSpec, type SectionFields, type SymbolSpec, buildElf } from "./support/elf-builder.ts";
 
@@ -160,7 +160,7 @@ describe("accepted oddities", () => {
     ],
     ["a name with a byte order mark", withSection({ name: "\ufeffx" })],
   ])("%s", (_, bytes) => {
-    expect(isSkelError(errorOf(() => parseElf(carry(bytes))))).toBe(false);
+    expect(isSkelError(errorOf(() => parseElf(stripDebug(bytes))))).toBe(false);
   });
 });
 
@@ -213,7 +213,7 @@ describe("refused: not a BPF object", () => {
 function expectError(bytes: Uint8Array, message: string, code = "ERR_ELF_FORMAT"): void {
   const error = errorOf(() => parseElf(bytes));
   expect([String(error), isSkelError(error) && error.code]).toEqual([`SkelError: ${message}`, code]);
-  expect(String(errorOf(() => carry(bytes)))).toBe(`SkelError: ${message}`);
+  expect(String(errorOf(() => stripDebug(bytes)))).toBe(`SkelError: ${message}`);
 }
 
 describe("refused: malformed", () => {
@@ -365,7 +365,7 @@ describe("carry", () => {
   describe.each(["little", "big"] as const)("of a %s-endian object", (endian) => {
     const bytes = Buffer.from(base({}, { endian }));
     const before = bytes.toString("hex");
-    const carried = carry(bytes);
+    const carried = stripDebug(bytes);
     const [x, y] = [parseElf(bytes), parseElf(carried)];
 
     test("drops debug sections and their relocations, and renumbers the rest", () => {
@@ -400,7 +400,7 @@ describe("carry", () => {
     });
 
     test("changes nothing the second time, and never its input", () => {
-      expect(carry(carried)).toBe(carried);
+      expect(stripDebug(carried)).toBe(carried);
       expect(bytes.toString("hex")).toBe(before);
     });
   });
@@ -415,7 +415,7 @@ describe("carry", () => {
       data: Uint8Array.from([1, ...members].flatMap((word) => [word, 0, 0, 0])),
     });
     // 8 to 10; the relocations of .debug_info become section 12
-    const carried = carry(base({}, { sections: [...BASE.sections, group(7), group(5, 12), group(7, 5, 1)] }));
+    const carried = stripDebug(base({}, { sections: [...BASE.sections, group(7), group(5, 12), group(7, 5, 1)] }));
     const elf = parseElf(carried);
     expect(shape(elf).slice(5, 9)).toEqual([
       [".BTF", 0, 0],
@@ -433,16 +433,16 @@ describe("carry", () => {
     ["sh_info, where it is a section", { name: "x", flags: 0x40, info: 7 }, ["x", 0, 5]],
     ["sh_info, where it is anything else", { name: "x", info: 7 }, ["x", 0, 7]],
   ])("keeps %s", (_, section, expected) => {
-    expect(shape(parseElf(carry(withSection(section)))).at(6)).toEqual(expected);
+    expect(shape(parseElf(stripDebug(withSection(section)))).at(6)).toEqual(expected);
   });
 
   test("returns an object without debug sections as it is", () => {
     const bytes = base({}, { sections: BASE.sections.slice(0, 4), symbols: [], relocations: [] });
-    expect(carry(bytes)).toBe(bytes);
+    expect(stripDebug(bytes)).toBe(bytes);
   });
 
   test("refuses a program that refers to a debug section", () => {
-    const error = errorOf(() => carry(withRelocation({ symbol: 2 })));
+    const error = errorOf(() => stripDebug(withRelocation({ symbol: 2 })));
     expect(String(error)).toBe(
       'SkelError: section 1 "socket": must not refer to debug sections, got a relocation to section 6 ".debug_str"',
     );
@@ -495,7 +495,7 @@ describe("compiled objects", () => {
   describe.each(objects.map((path) => [path.slice(path.lastIndexOf("/") + 1), path]))("%s", (name, path) => {
     const bytes = readFileSync(path);
     const carriedPath = join(dir, `${name}.carried`);
-    beforeAll(() => writeFileSync(carriedPath, carry(bytes)));
+    beforeAll(() => writeFileSync(carriedPath, stripDebug(bytes)));
 
     test.each(["as compiled", "carried"])("reads as llvm-readobj does, %s", (which) => {
       const file = which === "carried" ? carriedPath : path;
@@ -606,8 +606,8 @@ describe("damaged objects", () => {
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       flip(bit);
       const error = errorOf(() => {
-        const carried = carry(bytes);
-        if (bytes.length < 2000 && carry(carried) !== carried) throw new Error("carried twice, it changes");
+        const carried = stripDebug(bytes);
+        if (bytes.length < 2000 && stripDebug(carried) !== carried) throw new Error("carried twice, it changes");
       });
       if (error === undefined) accepted++;
       else if (!isSkelError(error)) odd.push(`bit ${bit}: ${String(error)}`);

@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { carry } from "../src/elf/write.ts";
+import { carry } from "../src/upgrade/carry.ts";
 import { generate } from "../src/generate.ts";
 import { isCurrent } from "../src/header.ts";
 import { originOf, resolveOptions } from "../src/options.ts";

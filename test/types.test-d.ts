@@ -223,3 +223,19 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   // @ts-expect-error no such type
   HashMap.create({ key: u32, value: u64, maxEntries: 1, type: "queue" });
 }
+
+// Of a union's members all may be written, or one.
+{
+  const flow = types.maps.flows.get(1n)!;
+  true satisfies Same<typeof flow.from.v4, number>;
+  types.maps.flows.set(1n, flow);
+  types.maps.flows.set(1n, { ...flow, from: { v4: 1 } });
+  const { bits, node } = flow;
+  types.maps.flows.set(1n, { bits, node, tag: "x", from: { unix_like: { port: 1, family: 2 } } });
+  // @ts-expect-error id or tag is missing
+  types.maps.flows.set(1n, { bits, node, from: { v4: 1 } });
+  // @ts-expect-error a union needs a member
+  types.maps.flows.set(1n, { ...flow, from: {} });
+  // @ts-expect-error v4 is a number
+  types.maps.flows.set(1n, { ...flow, from: { v4: "1" } });
+}

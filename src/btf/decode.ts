@@ -82,6 +82,18 @@ export function decodeTypes({ records, endian, nameAt }: BtfParts): BtfType[] {
   return types;
 }
 
+/** Where the record of each type begins, by id (0 for `void`, which has none), in records that {@link decodeTypes} took. */
+export function recordOffsets({ records, endian }: Pick<BtfParts, "records" | "endian">): number[] {
+  const offsets = [0];
+  for (let at = 0; at < records.byteLength;) {
+    const info = records.getUint32(at + 4, endian === "little");
+    const kind = kindOf(info, offsets.length);
+    offsets.push(at);
+    at += COMMON + kind.tail * (kind.entries ? info & 0xffff : 1);
+  }
+  return offsets;
+}
+
 /** The 12 bytes that begin every record. */
 interface Head {
   readonly kind: BtfKind;

@@ -13,6 +13,8 @@ export interface BtfParts {
   /** The type records, 4-aligned in the section. */
   readonly records: DataView;
   readonly nameAt: NameAt;
+  /** What `nameAt` reads from. */
+  readonly strings: Uint8Array;
 }
 
 /** Reads the header and checks that what it delimits lies in `bytes`. */
@@ -52,10 +54,12 @@ export function parseHeader(bytes: Uint8Array): BtfParts {
   if (strings.start === strings.end || bytes[strings.start] !== 0 || bytes[strings.end - 1] !== 0) {
     throw bad("strings must begin and end with NUL");
   }
+  const names = bytes.subarray(strings.start, strings.end);
   return {
     endian: little ? "little" : "big",
     records: new DataView(bytes.buffer, bytes.byteOffset + types.start, types.end - types.start),
-    nameAt: nameTable(bytes.subarray(strings.start, strings.end)),
+    nameAt: nameTable(names),
+    strings: names,
   };
 }
 

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { carriedHash, isCurrent, sha256 } from "../header.ts";
 import { type GenerateOptions, originOf, resolveOptions, stemOf } from "../options.ts";
+import { parseMaps } from "./maps.ts";
 import { isFolder, readIfAny, readObjectFile, targetOf, writeWhole } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
@@ -15,7 +16,10 @@ export interface GenArguments {
   readonly name?: string | undefined;
   readonly embed: boolean;
   readonly int64: "bigint" | "number";
-  readonly as: readonly string[];
+  /** `TYPE.FIELD=KIND` each. */
+  readonly as?: readonly string[] | undefined;
+  /** `NAME=KEY:VALUE` each. */
+  readonly map?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -40,9 +44,9 @@ function objectFileOf(output: string): string {
     .replace(/\.skel$/, "")}.skel.o`;
 }
 
-function planJob(input: string, file: string | undefined, args: GenArguments, as: Record<string, string>): Job {
+function planJob(options: GenerateOptions, file: string | undefined, args: GenArguments): Job {
+  const input = options.name;
   const output = file ?? join(args.output ?? dirname(input), outputName(input));
-  const options: GenerateOptions = { name: input, objectName: args.name, int64: args.int64, as };
   if (args.embed) return { input, output, object: undefined, options };
   const objectFile = objectFileOf(output);
   // Recorded only where it is another than the one that the options alone give.
@@ -74,13 +78,16 @@ function planJobs(args: GenArguments): Job[] {
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
+  const maps = parseMaps(args.map);
+  if (several && maps !== undefined)
+    throw option(`--map: is about one object, got ${objects.length} (generate them apart)`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const as = parseAs(args.as);
-  const jobs = objects.map((input) => planJob(input, intoFolder ? undefined : output, args, as));
+  const shared = { objectName: args.name, int64: args.int64, as: parseAs(args.as ?? []), maps };
+  const jobs = objects.map((input) => planJob({ ...shared, name: input }, intoFolder ? undefined : output, args));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
   for (const [input, to] of jobs.flatMap((job) => filesOf(job).map((file) => [job.input, file] as const))) {
@@ -109,12 +116,13 @@ function parseAs(given: readonly string[]): Record<string, string> {
 }
 
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, int64, as, embed }: GenArguments): string {
+function commandOf(input: string, { output, name, int64, as = [], map = [], embed }: GenArguments): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
     ...(int64 === "number" ? ["--int64", int64] : []),
-    ...as.flatMap((text) => ["--as", text]),
+    ...as.flatMap((text) => ["--as", shown(text)]),
+    ...map.flatMap((one) => ["--map", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
   ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");

@@ -54,7 +54,7 @@ function mapRow(model: ObjectModel, map: MapModel): Cell[] {
     map.maxEntries === 0 ? "" : plural(map.maxEntries, isBuffer ? "byte" : "entry"),
     contents.join(" -> "),
     dim(sizes === "" ? "" : `${sizes} bytes`),
-    dim(map.pinning === "by_name" ? "pinned by name" : ""),
+    dim(map.legacy ? "legacy" : map.pinning === "by_name" ? "pinned by name" : ""),
   ];
 }
 

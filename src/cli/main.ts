@@ -67,10 +67,13 @@ const parser = yargs()
           type: "string",
           array: true,
           nargs: 1,
-          default: [] as string[],
-          defaultDescription: "none",
-          requiresArg: true,
           describe: "show a field as string, bytes, ipv4, ipv6, mac or be: TYPE.FIELD=KIND",
+        })
+        .option("map", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          describe: "types of a map that has only sizes: NAME=KEY:VALUE",
         })
         .option("embed", {
           type: "boolean",
@@ -85,6 +88,7 @@ const parser = yargs()
         .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" })
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
+        .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
         .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
     async (args) => {
       if (!(await runGen(args))) process.exitCode = 1;

@@ -30,6 +30,8 @@ export const SHN_ABS = 0xfff1;
 export const SHN_COMMON = 0xfff2;
 export const SHN_XINDEX = 0xffff;
 
+export const STT_OBJECT = 1;
+
 /** Where fields lie in `Elf64_Ehdr`. */
 export const EHDR = {
   type: 16,

@@ -100,7 +100,9 @@ function layoutMap(collector: Collector, map: MapModel): MapLayout {
   const use = (type: TypeId | undefined, size: number, what: string): Use | undefined => {
     if (type !== undefined) return collector.use(type, `${map.name}_${what}`, size);
     if (size === 0 || KERNEL_VALUES.has(map.type)) return undefined;
-    const reason = `its definition has ${what}_size and no __type(${what}, ...)`;
+    const reason = map.legacy
+      ? "its legacy definition names no type, see gen --map"
+      : `its definition has ${what}_size and no __type(${what}, ...)`;
     return { layout: { kind: "bytes", length: size, reason }, spelled: `${size} bytes`, size };
   };
   const key = use(map.keyType, map.keySize, "key");

@@ -57,13 +57,7 @@ function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): 
 
 /** Every map defined in `.maps`, by place in the section. */
 export function readMaps(source: Source): MapModel[] {
-  const { elf, types, datasecs, warn } = source;
-  for (const { name } of elf.sections)
-    if (name === "maps" || name.startsWith("maps/"))
-      warn({
-        where: `section ${shown(name)}`,
-        what: 'libbpf >= 1.0 refuses legacy map definitions (define the maps in SEC(".maps") with BTF)',
-      });
+  const { elf, types, datasecs } = source;
   const section = elf.sections.find(({ name }) => name === ".maps");
   if (section === undefined) return [];
   const datasec = datasecs.get(".maps");

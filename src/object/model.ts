@@ -4,7 +4,7 @@
 import type { BtfType, TypeId } from "../btf/types.ts";
 import type { Endian } from "../elf/elf.ts";
 
-/** A map as its `.maps` definition declares it. */
+/** A map as its definition in `.maps` declares it, or a legacy one in `maps`. */
 export interface MapModel {
   readonly name: string;
   /** The kernel's name in lower case without `BPF_MAP_TYPE_`: "hash", "ringbuf"; a number the table does not know stays "type_99". */
@@ -27,6 +27,8 @@ export interface MapModel {
   readonly valueType?: TypeId;
   /** `__array(values, ...)` of a map of maps: the inner map's definition. */
   readonly inner?: MapModel;
+  /** Defined as `struct bpf_map_def SEC("maps")`, which the carried object does not have any more. */
+  readonly legacy?: true;
 }
 
 /** A program: one function symbol in an executable section that is not `.text`. */

@@ -6,13 +6,15 @@ import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
 import { SkelError } from "../errors.ts";
 import { readKconfig } from "./kconfig.ts";
+import { readLegacyMaps } from "./legacy.ts";
 import { readMaps } from "./maps.ts";
 import type { ObjectModel, Warning } from "./model.ts";
 import { readPrograms } from "./programs.ts";
 import { readSections, readStructOps } from "./sections.ts";
 import { indexObject } from "./source.ts";
 
-function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {
+/** The BTF types of an object; `void` alone where it has none. */
+export function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {
   const section = elf.sections.find(({ name }) => name === ".BTF");
   if (section === undefined) return [{ kind: "void" }];
   const btf = parseBtf(sectionData(bytes, section));
@@ -38,10 +40,16 @@ export function readObject(bytes: Uint8Array): ObjectModel {
   const types = readTypes(bytes, elf);
   const warnings: Warning[] = [];
   const source = indexObject(elf, types, (warning) => warnings.push(warning));
+  const maps = readMaps(source);
+  const legacy = readLegacyMaps(
+    source,
+    bytes,
+    maps.map(({ name }) => name),
+  );
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
-    maps: readMaps(source),
+    maps: [...maps, ...legacy.map(({ map }) => map)],
     programs: readPrograms(source),
     sections: [...readSections(source), ...readKconfig(source)],
     structOps: readStructOps(source),

@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import { sectionData, parseElf } from "../../src/elf/read.ts";
-import { carry } from "../../src/elf/write.ts";
+import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import { ATTACH_TYPES, PROG_TYPES } from "../../src/object/kernel.ts";
 import type { MapModel, ObjectModel, ProgramModel } from "../../src/object/model.ts";

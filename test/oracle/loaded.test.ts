@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { carry } from "../../src/elf/write.ts";
+import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import type { MapModel, ObjectModel } from "../../src/object/model.ts";
 import { corpus, isUnnamed, specimenOf } from "../support/corpus.ts";

@@ -1,8 +1,8 @@
-// Objects to hold against other people's programs: every fixture, and every object of Debian's packages xdp-tools and libxdp1.
+// Objects to hold against other people's programs: the fixtures, and every object of Debian's packages xdp-tools and libxdp1.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { fixtures } from "./fixtures.ts";
+import { fixtures, isLegacy } from "./fixtures.ts";
 import { repository } from "./workspace.ts";
 
 export interface Specimen {
@@ -37,8 +37,15 @@ function packaged(): string[] {
 if (fixtures.length < 10)
   throw new Error(`fixtures/ has ${fixtures.length} objects: run node scripts/build-fixtures.mjs`);
 
-/** The objects, fixtures first. */
-export const corpus: readonly Specimen[] = [...fixtures.map(({ object }) => object), ...packaged()].map(specimen);
+const modern = fixtures.filter(({ name }) => !isLegacy(name));
+
+/** The objects, fixtures first; without the legacy ones. */
+export const corpus: readonly Specimen[] = [...modern.map(({ object }) => object), ...packaged()].map(specimen);
+
+/** The objects that libbpf opens only once they are carried. */
+export const legacyCorpus: readonly Specimen[] = fixtures
+  .filter(({ name }) => isLegacy(name))
+  .map(({ object }) => specimen(object));
 
 /** The specimen of that file name. */
 export function specimenOf(file: string): Specimen {

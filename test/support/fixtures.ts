@@ -24,3 +24,8 @@ export const fixtures: readonly Fixture[] = readdirSync(fixturesFolder)
 
 /** Those that generate: all but the one without the BTF that its map needs. */
 export const goldens: readonly Fixture[] = fixtures.filter(({ name }) => name !== "nobtf");
+
+/** Whether libbpf opens only the carried form of that object: it defines maps in the legacy way. */
+export function isLegacy(name: string): boolean {
+  return name.startsWith("legacy");
+}

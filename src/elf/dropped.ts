@@ -1,14 +1,14 @@
-// An object in, the sections that its skeleton carries out: all but debug sections and what only serves them.
+// An object in, the sections that its skeleton does not carry out: debug sections and what only serves them.
 
 import { SHT_GROUP } from "./abi.ts";
 import { isDebugSection } from "./debug.ts";
-import type { Elf, ElfSection } from "./elf.ts";
+import type { Elf } from "./elf.ts";
 import { readGroup } from "./groups.ts";
 import { malformed, placeOf } from "./report.ts";
 import { isRelocations } from "./rules.ts";
 import type { View } from "./view.ts";
 
-export function findKept(elf: Elf, view: View): readonly ElfSection[] {
+export function findDropped(elf: Elf, view: View): ReadonlySet<number> {
   const dropped = new Set(elf.sections.filter(isDebugSection).map((section) => section.index));
   for (const section of elf.sections) {
     if (isRelocations(section) && dropped.has(section.info)) dropped.add(section.index);
@@ -20,7 +20,7 @@ export function findKept(elf: Elf, view: View): readonly ElfSection[] {
     if (members.length > 0 && members.every((member) => dropped.has(member))) dropped.add(section.index);
   }
   checkUnused(elf, dropped);
-  return elf.sections.filter((section) => !dropped.has(section.index));
+  return dropped;
 }
 
 /** A kept relocation would lose its symbol together with the section: no compiler writes one, and libbpf refuses it. */
