@@ -33,6 +33,8 @@ const objects = [
   { name: "maps" },
   { name: "fds" },
   { name: "pinned" },
+  { name: "life" },
+  { name: "kconfig" },
   { name: "programs" },
   { name: "hostile_names" },
   { name: "nomaps" },

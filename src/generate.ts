@@ -15,6 +15,8 @@ import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } 
 /** A generated module and what its reader should know. */
 export interface Generated {
   readonly text: string;
+  /** The carried object, which the text holds or expects beside it. */
+  readonly object: Uint8Array;
   readonly warnings: readonly Warning[];
 }
 
@@ -35,10 +37,13 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
     file: options.file,
     objectName: options.objectName,
     sha256: hash,
-    object: deflateSync(carried, { level: 9 }).toString("base64"),
+    object:
+      options.objectFile === undefined
+        ? { base64: deflateSync(carried, { level: 9 }).toString("base64") }
+        : { file: options.objectFile },
   });
   const text = withHeader(body, originOf(bytes, options), { size: carried.length, endian: model.endian, sha256: hash });
-  return { text, warnings: [...model.warnings, ...layouts.warnings] };
+  return { text, object: carried, warnings: [...model.warnings, ...layouts.warnings] };
 }
 
 /**
@@ -47,6 +52,15 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
  */
 export async function generateWithWarnings(bytes: Uint8Array, options: GenerateOptions): Promise<Generated> {
   return generateFrom(bytes, resolveOptions(options));
+}
+
+/**
+ * What a module carries of an object: all but its debug information. With `embed: false` it belongs into a file beside the
+ * module.
+ * @throws SkelError naming the place in the object, what was found and a remedy
+ */
+export function carriedObject(bytes: Uint8Array): Uint8Array {
+  return carry(bytes);
 }
 
 /**

@@ -2,7 +2,7 @@
 
 export type * from "./btf/types.ts";
 export { isSkelError, SkelError, type SkelErrorCode } from "./errors.ts";
-export { generate } from "./generate.ts";
+export { carriedObject, generate } from "./generate.ts";
 export { inspectObject } from "./inspect.ts";
 export type * from "./object/model.ts";
 export type { GenerateOptions } from "./options.ts";

@@ -12,6 +12,13 @@ export interface GenerateOptions {
   readonly name: string;
   /** Name of the skeleton and of the object for libbpf; by default made from the file name ("prog"). */
   readonly objectName?: string | undefined;
+  /**
+   * Whether the text holds the object (it does by default). Without it the module reads a file beside it: write
+   * `carriedObject(bytes)` there. Such a module uses `import.meta.url`: TypeScript wants the types of Node or of DOM for it.
+   */
+  readonly embed?: boolean | undefined;
+  /** That file's name, when `embed` is false; by default made from the object's: "prog.skel.o". */
+  readonly objectFile?: string | undefined;
   /** 64-bit integers as bigints, or as numbers that throw past 2^53; "bigint" by default. Pointers stay bigints. */
   readonly int64?: "bigint" | "number" | undefined;
   /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, bytes, ipv4, ipv6, mac, be. */
@@ -27,6 +34,8 @@ export interface ResolvedOptions {
   /** File name of the object. */
   readonly file: string;
   readonly objectName: string;
+  /** The file that the module reads the object from; undefined: the module holds it. */
+  readonly objectFile: string | undefined;
   readonly presentation: Presentation;
   readonly maps: MapTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
@@ -36,6 +45,11 @@ export interface ResolvedOptions {
 /** `value` as JSON that is one line of ASCII: it goes into a comment. */
 function recordOf(value: object): string {
   return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** "prog" for "prog.bpf.o". */
+export function stemOf(file: string): string {
+  return file.replace(/\.o$/, "").replace(/\.bpf$/, "");
 }
 
 /** `maps` in the order of their names. */
@@ -50,17 +64,18 @@ function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
 /**
  * @throws SkelError ERR_OPTION
  */
-export function resolveOptions({
-  name,
-  objectName,
-  int64 = "bigint",
-  as = {},
-  maps: named = {},
-}: GenerateOptions): ResolvedOptions {
+export function resolveOptions(options: GenerateOptions): ResolvedOptions {
+  const { name, objectName, int64 = "bigint", as = {}, maps: named = {}, embed = true, objectFile } = options;
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
     throw new SkelError("ERR_OPTION", `objectName: expected a C identifier, got ${shown(objectName)}`);
+  if (typeof embed !== "boolean")
+    throw new SkelError("ERR_OPTION", `embed: expected true or false, got ${shown(String(embed))}`);
+  if (embed && objectFile !== undefined)
+    throw new SkelError("ERR_OPTION", "objectFile: the module holds the object (set embed to false, or leave it out)");
+  if (objectFile !== undefined && (typeof objectFile !== "string" || !/^[^/\0]+$/.test(objectFile)))
+    throw new SkelError("ERR_OPTION", `objectFile: expected a file name, got ${shown(String(objectFile))}`);
   if (int64 !== "bigint" && int64 !== "number")
     throw new SkelError("ERR_OPTION", `int64: expected "bigint" or "number", got ${shown(String(int64))}`);
   const asked = Object.entries(as).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -77,12 +92,15 @@ export function resolveOptions({
     file,
     objectName: objectName ?? objectNameOf(file),
     presentation: { int64, as: new Map(asked) },
+    objectFile: embed ? undefined : (objectFile ?? `${stemOf(file)}.skel.o`),
     maps,
     recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
       ...(int64 !== "bigint" && { int64 }),
       ...(asked.length > 0 && { as: Object.fromEntries(asked) }),
       ...(Object.keys(maps).length > 0 && { maps }),
+      ...(!embed && { embed }),
+      ...(objectFile !== undefined && { objectFile }),
     }),
   };
 }

@@ -1,9 +1,24 @@
 // What the types of a skeleton allow and refuse. Nothing here runs: tsc is the test, `@ts-expect-error` the assertion.
 
-import { type Codec, ksym, type Link, type Loaded, type Open, pidfd } from "@ebpf-skel/runtime";
+import {
+  ArrayMap,
+  chars,
+  type Codec,
+  HashMap,
+  ksym,
+  type Link,
+  type Loaded,
+  type Open,
+  type OwnedMap,
+  pidfd,
+  struct,
+  u32,
+  u64,
+} from "@ebpf-skel/runtime";
 import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
 import { Fds, type Tally } from "../fixtures/fds.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
+import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
@@ -233,6 +248,66 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   const limits: Limits = { bytes: 0n, packets: 0, strict: false };
   // @ts-expect-error not these fields
   Observation.encode(limits);
+}
+
+// Another map takes a map's place before load when keys and values are the same types.
+{
+  ExecveCounter.open().maps.execve_counter.reuse(counter.maps.execve_counter);
+  ExecveCounter.open().maps.execve_counter.reuse(ExecveCounter.maps.execve_counter.openPinned("/sys/fs/bpf/x"));
+  // @ts-expect-error an array of other values
+  ExecveCounter.open().maps.execve_counter.reuse(types.maps.slots);
+  // @ts-expect-error a program is no map
+  ExecveCounter.open().maps.execve_counter.reuse(counter.progs.handle_execve);
+  // @ts-expect-error what is loaded is not replaced
+  counter.maps.execve_counter.reuse(counter.maps.execve_counter);
+}
+
+// What the kernel was built with is there after load, to be read.
+{
+  const live = Kconfig.load({ kconfig: { CONFIG_HZ: 1000, CONFIG_BPF: true } });
+  live.kconfig.LINUX_KERNEL_VERSION satisfies number;
+  live.kconfig.CONFIG_BPF_SYSCALL satisfies LibbpfTristate;
+  // @ts-expect-error readonly
+  live.kconfig.CONFIG_HZ = 1;
+  // @ts-expect-error not before load
+  Kconfig.open().kconfig;
+}
+
+// A map that somebody else loaded is typed as the skeleton's own, and closed by hand.
+{
+  using map = ExecveCounter.maps.execve_counter.fromId(1);
+  map satisfies OwnedMap<HashMap<string, bigint>>;
+  const value = map.get("x");
+  true satisfies Same<typeof value, bigint | undefined>;
+  map.close();
+  // @ts-expect-error the key is a string
+  map.get(1);
+  // @ts-expect-error a path, not an id
+  ExecveCounter.maps.execve_counter.openPinned(1);
+  // @ts-expect-error there is no such map
+  ExecveCounter.maps.execve_count;
+  // @ts-expect-error a skeleton's own map is closed with it
+  counter.maps.execve_counter.close();
+}
+
+// A map without an object is of the types of its codecs.
+{
+  const pair = struct(16, { a: [0, u64], b: [8, u32] });
+  using map = HashMap.create({ key: chars(16), value: pair, maxEntries: 10, type: "lru_hash" });
+  map.set("x", { a: 1n, b: 2 });
+  const value = map.get("x");
+  true satisfies Same<typeof value, { a: bigint; b: number } | undefined>;
+  using slots = ArrayMap.create({ value: u64, maxEntries: 3 });
+  slots.get(0) satisfies bigint;
+  slots satisfies ArrayMap<bigint>;
+  // @ts-expect-error the value is a bigint
+  slots.set(0, 1);
+  // @ts-expect-error maxEntries is missing
+  HashMap.create({ key: u32, value: u64 });
+  // @ts-expect-error the key is missing
+  HashMap.create({ value: u64, maxEntries: 1 });
+  // @ts-expect-error no such type
+  HashMap.create({ key: u32, value: u64, maxEntries: 1, type: "queue" });
 }
 
 // Of a union's members all may be written, or one.

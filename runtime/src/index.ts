@@ -39,18 +39,16 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export type { Link } from "./link.ts";
-export type { ArrayMap, ArraySetOptions } from "./maps/array.ts";
+export type { ArraySetOptions } from "./maps/array.ts";
 export type { CgroupArray } from "./maps/cgrouparray.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
 export type { Descriptor, NodeSocket, PathDescriptor, SocketDescriptor } from "./maps/descriptor.ts";
 export type { SetOptions } from "./maps/flags.ts";
-export type { HashMap } from "./maps/hash.ts";
 export type { InnerOptions, InnerSpec } from "./maps/inner.ts";
 export type { Keyed, KeyedReader } from "./maps/keyed.ts";
 export { ksym, type KernelSymbol } from "./maps/ksym.ts";
 export type { ArrayOfMaps, HashOfMaps } from "./maps/mapofmaps.ts";
-export type { Owned } from "./maps/owned.ts";
 export { pidfd, type Pidfd } from "./maps/pidfd.ts";
 export type { ProgArray } from "./maps/progarray.ts";
 export type { CpuEntry, CpuInit, CpuMap, DeviceEntry, DeviceInit, DevMap, DevMapHash } from "./maps/redirect.ts";
@@ -58,6 +56,16 @@ export type { ModeOptions, Slots, WriteOnlySlots } from "./maps/slots.ts";
 export type { ReuseportSockArray, SockHash, SockMap, XskMap } from "./maps/socket.ts";
 export type { StackTraceMap } from "./maps/stacktrace.ts";
 export type { CgrpStorage, InodeStorage, LocalStorage, SkStorage, TaskStorage } from "./maps/storage.ts";
+export {
+  ArrayMap,
+  HashMap,
+  type ArrayMapConstructor,
+  type CreateOptions,
+  type HashMapConstructor,
+  type IndexedOptions,
+  type KeyedOptions,
+} from "./maps/create.ts";
+export type { Closeable, OwnedMap } from "./maps/closeable.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";
@@ -75,6 +83,7 @@ export type {
   AttachResult,
   Loaded,
   LoadedHandle,
+  MapOpener,
   Open,
   OpenHandle,
   OpenMap,

@@ -2,6 +2,7 @@
 
 import { openLibrary } from "./library.ts";
 import { carriedObject, checkAbi, checkByteOrder, givenObject } from "./skeleton/carried.ts";
+import { mapOpeners } from "./skeleton/openers.ts";
 import { openSkeleton } from "./skeleton/open.ts";
 import type { Loaded, Open, OpenOptions, Skeleton, SkeletonShape, SkeletonTable } from "./skeleton/types.ts";
 
@@ -9,6 +10,7 @@ class CarriedSkeleton<X extends SkeletonShape> implements Skeleton<X> {
   readonly #makeTable: () => SkeletonTable<X>;
   #madeTable: SkeletonTable<X> | undefined;
   #verified: Uint8Array | undefined;
+  #maps: object | undefined;
 
   constructor(makeTable: () => SkeletonTable<X>) {
     this.#makeTable = makeTable;
@@ -32,6 +34,10 @@ class CarriedSkeleton<X extends SkeletonShape> implements Skeleton<X> {
 
   object(): ReturnType<Uint8Array["slice"]> {
     return this.#carried.slice();
+  }
+
+  get maps(): Skeleton<X>["maps"] {
+    return (this.#maps ??= mapOpeners(this.#table)) as Skeleton<X>["maps"];
   }
 
   get #table(): SkeletonTable<X> {

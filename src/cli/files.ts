@@ -101,10 +101,10 @@ export function isFolder(path: string): boolean {
   return statIfAny(path)?.isDirectory() ?? false;
 }
 
-/** The text at `path`, or undefined when there is none that could be read. */
-export function readTextIfAny(path: string): string | undefined {
+/** What is at `path`, or undefined when there is nothing that could be read. */
+export function readIfAny(path: string): Buffer | undefined {
   try {
-    return statSync(path).isFile() ? readFileSync(path, "utf8") : undefined;
+    return statSync(path).isFile() ? readFileSync(path) : undefined;
   } catch {
     return undefined;
   }
@@ -131,11 +131,11 @@ export function targetOf(path: string): string {
 }
 
 /**
- * Writes `text` to `path` through a temporary file beside it and a rename: readers see the old text or the new, and a
+ * Writes `data` to `path` through a temporary file beside it and a rename: readers see the old or the new, and a
  * failure leaves the old. All in one synchronous go, so that a signal handler runs before or after, never within.
  * @throws SkelError ERR_IO
  */
-export function writeText(path: string, text: string): void {
+export function writeWhole(path: string, data: Uint8Array): void {
   const target = targetOf(path);
   const old = statIfAny(target);
   if (old?.isDirectory()) throw ioError(path, "written", { code: "EISDIR" });
@@ -150,7 +150,7 @@ export function writeText(path: string, text: string): void {
   try {
     fd = openSync(temporary, "wx");
     if (old !== undefined) fchmodSync(fd, old.mode & 0o7777);
-    writeFileSync(fd, text);
+    writeFileSync(fd, data);
     fsyncSync(fd);
     renameSync(temporary, target);
   } catch (e) {

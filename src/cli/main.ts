@@ -75,6 +75,11 @@ const parser = yargs()
           nargs: 1,
           describe: "types of a map that has only sizes: NAME=KEY:VALUE",
         })
+        .option("embed", {
+          type: "boolean",
+          default: true,
+          describe: "hold the object in the module; --no-embed: write NAME.skel.o beside it",
+        })
         .option("check", {
           type: "boolean",
           default: false,

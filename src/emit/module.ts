@@ -22,8 +22,8 @@ export interface ModuleInput {
   readonly objectName: string;
   /** Hex SHA-256 of the carried object. */
   readonly sha256: string;
-  /** The carried object, compressed, in base64. */
-  readonly object: string;
+  /** The carried object, compressed, in base64; or the name of the file beside the module that it is in. */
+  readonly object: { readonly base64: string } | { readonly file: string };
 }
 
 /** Stands for the object's bytes until all is formatted: prettier need not look at them. */
@@ -49,6 +49,11 @@ function setEntry(source: SourceFile, name: string, key: string, text: string): 
   tableOf(source, name).getPropertyOrThrow(key).asKindOrThrow(SyntaxKind.PropertyAssignment).setInitializer(text);
 }
 
+/** Bundlers know `new URL(..., import.meta.url)` and take the file along. */
+function readFileBeside(file: string): string {
+  return `() => s.file(new URL(${literal(`./${encodeURIComponent(file)}`)}, import.meta.url))`;
+}
+
 /** The text of the module below its header. */
 export async function emitModule(input: ModuleInput): Promise<string> {
   const name = ident(input.names.skeleton);
@@ -61,7 +66,10 @@ export async function emitModule(input: ModuleInput): Promise<string> {
   setEntry(source, name, "name", literal(input.objectName));
   setEntry(source, name, "sha256", literal(input.sha256));
   source.insertStatements(source.getInterfaceOrThrow(name).getChildIndex(), emitTypes(input.layouts.types, context));
+  const { object } = input;
+  if ("file" in object) setEntry(source, name, "object", readFileBeside(object.file));
   const text = await formatModule(source.getFullText());
+  if ("file" in object) return text;
   const end = text.lastIndexOf(literal(OBJECT));
-  return text.slice(0, end) + literal(input.object) + text.slice(end + literal(OBJECT).length);
+  return text.slice(0, end) + literal(object.base64) + text.slice(end + literal(OBJECT).length);
 }

@@ -5,6 +5,7 @@ import type { BtfType } from "../btf/types.ts";
 import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
 import { SkelError } from "../errors.ts";
+import { readKconfig } from "./kconfig.ts";
 import { readLegacyMaps } from "./legacy.ts";
 import { readMaps } from "./maps.ts";
 import type { ObjectModel, Warning } from "./model.ts";
@@ -50,7 +51,7 @@ export function readObject(bytes: Uint8Array): ObjectModel {
     license: readLicense(bytes, elf),
     maps: [...maps, ...legacy.map(({ map }) => map)],
     programs: readPrograms(source),
-    sections: readSections(source),
+    sections: [...readSections(source), ...readKconfig(source)],
     structOps: readStructOps(source),
     types,
     warnings,

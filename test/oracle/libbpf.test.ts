@@ -76,15 +76,14 @@ function programView({ name, section, sec, autoload, size }: ProgramModel): Prog
 function sectionViews({ bytes }: Specimen, model: ObjectModel): object[] {
   const elf = parseElf(bytes);
   return model.sections.map(({ name, size, kind }) => {
-    const data = sectionData(
-      bytes,
-      elf.sections.find((section) => section.name === name)!,
-    );
+    // .kconfig is no section of the object, and zero until load.
+    const section = elf.sections.find((section) => section.name === name);
+    const data = section === undefined || kind === "bss" ? new Uint8Array(size) : sectionData(bytes, section);
     const custom = name.indexOf(".", 1) > 0;
     return {
       name: custom ? name : `view${name}`,
       valueSize: size,
-      initial: Buffer.from(kind === "bss" ? new Uint8Array(size) : data).toString("hex"),
+      initial: Buffer.from(data).toString("hex"),
       mmapable: true,
     };
   });

@@ -121,7 +121,7 @@ function expectedSections({ sections }: ObjectModel): object[] {
     bytes_key: 4,
     bytes_value: size,
     max_entries: 1,
-    frozen: kind === "rodata" ? 1 : 0,
+    frozen: kind === "rodata" || kind === "kconfig" ? 1 : 0,
   }));
 }
 

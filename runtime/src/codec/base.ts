@@ -18,6 +18,7 @@ export interface Parts<T, Init> {
   readonly bigEndian?: boolean | undefined;
   readonly root?: string | undefined;
   readonly hasText?: (() => boolean) | undefined;
+  readonly bitfield?: Details["bitfield"];
   readonly elements?: Elements | undefined;
   readonly kernelFields?: (() => readonly string[]) | undefined;
   readonly fields?: (() => readonly Field[]) | undefined;
@@ -34,6 +35,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   readonly bigEndian: boolean;
   readonly root: string;
   readonly hasText: () => boolean;
+  readonly bitfield: Details["bitfield"];
   readonly elements: Elements | undefined;
   readonly kernelFields: (() => readonly string[]) | undefined;
   readonly fields: (() => readonly Field[]) | undefined;
@@ -47,6 +49,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
     this.bigEndian = parts.bigEndian === true;
     this.root = parts.root ?? "";
     this.hasText = parts.hasText ?? no;
+    this.bitfield = parts.bitfield;
     this.elements = parts.elements;
     this.kernelFields = parts.kernelFields;
     this.fields = parts.fields;

@@ -81,5 +81,6 @@ function makeBits<T>(bit: number, width: number, codec: Codec<T>): Codec<T> {
     size: (bit + width + 7) >> 3,
     read: (m, at) => way.read(m, at, bit, width),
     write: (m, at, value) => way.write(m, at, bit, width, value),
+    bitfield: { bit, width },
   });
 }

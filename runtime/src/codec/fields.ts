@@ -24,6 +24,8 @@ export interface Details {
   readonly root: string;
   /** Whether a `char[N]` is in it, whose text has another rule in keys. */
   readonly hasText: () => boolean;
+  /** Of a bitfield: its first bit, as BTF counts them, and how many there are. */
+  readonly bitfield?: { readonly bit: number; readonly width: number } | undefined;
   /** What an array is made of. */
   readonly elements?: Elements | undefined;
   /** What in it is the kernel's own and reset by an update, as C declares it; of elements too. */

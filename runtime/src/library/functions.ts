@@ -31,6 +31,7 @@ export const functions = {
   bpf_map__set_autocreate: ["int", ["ptr", "bool"]],
   bpf_map__pin_path: ["str", ["ptr"]],
   bpf_map__set_pin_path: ["int", ["ptr", "str"]],
+  bpf_map__reuse_fd: ["int", ["ptr", "int"]],
   bpf_map__initial_value: ["ptr", ["ptr", "ptr"]],
   bpf_map__set_initial_value: ["int", ["ptr", "ptr", "size"]],
 
@@ -76,6 +77,8 @@ export const functions = {
   bpf_map_lookup_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
   bpf_map_create: ["int", ["int", "str", "u32", "u32", "u32", "ptr"]],
   bpf_map_get_fd_by_id: ["int", ["u32"]],
+  bpf_btf_get_fd_by_id: ["int", ["u32"]],
+  bpf_obj_get: ["int", ["str"]],
   bpf_obj_get_info_by_fd: ["int", ["int", "ptr", "ptr"]],
 } as const;
 

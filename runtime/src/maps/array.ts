@@ -148,5 +148,5 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
 
 /** A map of type ARRAY. For generated code. */
 export function array<V, VInit = V>(value: Codec<V, VInit>): MapSpec<ArrayMap<V, VInit>> {
-  return { type: "array", keySize: 4, valueSize: value.size, create: (map) => new ArrayHandle(map, value) };
+  return { type: "array", keySize: 4, valueSize: value.size, value, create: (map) => new ArrayHandle(map, value) };
 }

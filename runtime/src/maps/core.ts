@@ -1,6 +1,7 @@
 // What every map handle works on: the kernel's map behind a file descriptor, until the skeleton closes it. A MapSpec is
 // what generated code says of a map; it makes the handle, so that a kind nobody uses is left out of a bundle.
 
+import type { Codec } from "../codec/codec.ts";
 import { type BpfError, StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
@@ -28,8 +29,8 @@ export interface BpfMap {
 /** A loaded map, as the handle of its kind receives it. */
 export interface MapCore extends BpfMap {
   readonly library: Library;
-  /** The skeleton's object name. */
-  readonly object: string;
+  /** The skeleton's object name; undefined for a map without one. */
+  readonly object: string | undefined;
   /** The descriptor as a handle's hot path takes it: -1 once closed. */
   readonly rawFd: number;
   /** The maps that were loaded together with it. */
@@ -52,6 +53,9 @@ export interface MapSpec<H> {
   /** In bytes; undefined where the generated code does not depend on it. */
   readonly keySize: number | undefined;
   readonly valueSize: number | undefined;
+  /** What keys and values are made of, to be compared with a map that somebody else made; left out: their sizes are all. */
+  readonly key?: Codec<unknown, never> | undefined;
+  readonly value?: Codec<unknown, never> | undefined;
   create(map: MapCore): H;
 }
 
@@ -64,7 +68,7 @@ type LoadedFields = Pick<
 export class LoadedMap implements MapCore {
   readonly name: string;
   readonly type: string;
-  readonly object: string;
+  readonly object: string | undefined;
   readonly keySize: number;
   readonly valueSize: number;
   readonly library: Library;

@@ -188,6 +188,8 @@ function hashSpec<K, V, VInit>(type: string, key: Codec<K>, value: Codec<V, VIni
     type,
     keySize: key.size,
     valueSize: value.size,
+    key,
+    value,
     create: (map) => new HashHandle(map, key, value),
   };
 }

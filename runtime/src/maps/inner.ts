@@ -5,7 +5,8 @@ import { EINVAL, ENOENT, EPERM } from "../library/errno.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory, libc } from "../native.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
-import { own, type Owned } from "./owned.ts";
+import type { OwnedMap } from "./closeable.ts";
+import { own } from "./owned.ts";
 
 /** How an inner map is made. */
 export interface InnerOptions {
@@ -76,7 +77,7 @@ export class Inner<M extends BpfMap> {
     this.#limit = 2 * this.#known.size + fewMaps;
   }
 
-  open(id: number | undefined): Owned<M> | undefined {
+  open(id: number | undefined): OwnedMap<M> | undefined {
     if (id === undefined) return undefined;
     const fd = this.#outer.library.fn("bpf_map_get_fd_by_id")(id);
     if (fd >= 0) return this.#own(fd);
@@ -88,7 +89,7 @@ export class Inner<M extends BpfMap> {
     throw this.#outer.failure(fd, "bpf_map_get_fd_by_id", "open", hint);
   }
 
-  create({ maxEntries, name = this.#name }: InnerOptions): Owned<M> {
+  create({ maxEntries, name = this.#name }: InnerOptions): OwnedMap<M> {
     const path = `map ${this.#name}: `;
     if (typeof name !== "string" || name.includes("\0")) {
       throw new ValueError(`${path}name: expected a string, got ${show(name)}`, "name");
@@ -119,7 +120,7 @@ export class Inner<M extends BpfMap> {
     return library.fn("bpf_map_create")(type, name, keySize, valueSize, entries, addressOf(opts.u8s));
   }
 
-  #own(fd: number, name = this.#name): Owned<M> {
+  #own(fd: number, name = this.#name): OwnedMap<M> {
     return own(this.#outer, name, fd, this.#spec);
   }
 

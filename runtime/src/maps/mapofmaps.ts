@@ -5,7 +5,7 @@ import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import { reference } from "./descriptor.ts";
 import { Inner, type InnerOptions, type InnerSpec } from "./inner.ts";
 import { type Keyed, KeyedHandle } from "./keyed.ts";
-import type { Owned } from "./owned.ts";
+import type { OwnedMap } from "./closeable.ts";
 import { type ModeOptions, type Slots, SlotsHandle } from "./slots.ts";
 
 /** The words of maps of maps beyond those for slots. */
@@ -16,12 +16,12 @@ interface InnerWords<K, M> {
    * @throws BpfError EPERM without CAP_SYS_ADMIN, which opening by id takes; not for maps that this skeleton or the
    * caller has put there and still has open
    */
-  open(key: K): Owned<M> | undefined;
+  open(key: K): OwnedMap<M> | undefined;
   /**
    * A fresh map that fits the slots and is in none of them yet; the caller closes it, after `set` it lives on.
    * @throws BpfError when the kernel does not make it
    */
-  createInner(options?: InnerOptions): Owned<M>;
+  createInner(options?: InnerOptions): OwnedMap<M>;
 }
 
 /** An array of maps of kind `M`: `get` gives a map's id, `open` the map. */
@@ -43,11 +43,11 @@ class ArrayOfMapsHandle<M extends BpfMap> extends SlotsHandle<number, M> impleme
     this.#inner.remember(map);
   }
 
-  open(index: number): Owned<M> | undefined {
+  open(index: number): OwnedMap<M> | undefined {
     return this.#inner.open(this.get(index));
   }
 
-  createInner(options: InnerOptions = {}): Owned<M> {
+  createInner(options: InnerOptions = {}): OwnedMap<M> {
     return this.#inner.create(options);
   }
 }
@@ -65,11 +65,11 @@ class HashOfMapsHandle<K, M extends BpfMap> extends KeyedHandle<K, number, M> im
     this.#inner.remember(map);
   }
 
-  open(key: K): Owned<M> | undefined {
+  open(key: K): OwnedMap<M> | undefined {
     return this.#inner.open(this.get(key));
   }
 
-  createInner(options: InnerOptions = {}): Owned<M> {
+  createInner(options: InnerOptions = {}): OwnedMap<M> {
     return this.#inner.create(options);
   }
 }

@@ -15,10 +15,13 @@ export interface ObjectOptions {
   readonly btfPath?: string | undefined;
   /**
    * Values for `extern` Kconfig variables, over those of the running kernel: `CONFIG_X=y` lines, or an object. Of its
-   * values `true`, `false`, "y", "n" and "m" are tristate, other strings are text.
+   * values `true`, `false`, "y", "n" and "m" are tristate, other strings are text. Only the object's own variables count.
    */
   readonly kconfig?: string | Readonly<Record<string, string | number | bigint | boolean>> | undefined;
-  /** Where maps that are pinned by name have their pins; "/sys/fs/bpf" when left out. */
+  /**
+   * The folder in a BPF file system where maps that are pinned by name have their pins, made when its parent is there;
+   * "/sys/fs/bpf" when left out.
+   */
   readonly pinRoot?: string | undefined;
   /** The verifier's log level for all programs: 1 lists instructions, 2 more, 4 statistics; see `setLogger`. */
   readonly logLevel?: number | undefined;
@@ -53,7 +56,9 @@ export function openObject(library: Library, bytes: Uint8Array, name: string, op
   if (!Number.isInteger(logLevel) || logLevel < 0 || logLevel > 7) refuse("logLevel", "a number in 0..7", logLevel);
   opts.setU64(0, BigInt(openOpts.size));
   setText(openOpts.object_name, "objectName", options.objectName ?? name);
-  setText(openOpts.pin_root_path, "pinRoot", options.pinRoot);
+  const { pinRoot } = options;
+  if (pinRoot !== undefined && !String(pinRoot).startsWith("/")) refuse("pinRoot", "an absolute path", pinRoot);
+  setText(openOpts.pin_root_path, "pinRoot", pinRoot);
   setText(openOpts.kconfig, "kconfig", kconfigText(options.kconfig));
   setText(openOpts.btf_custom_path, "btfPath", options.btfPath);
   opts.setU32(openOpts.kernel_log_level, logLevel);

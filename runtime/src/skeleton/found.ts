@@ -4,6 +4,7 @@ import { kindOf, type ProgramSpec } from "../abi.ts";
 import { attachTypes, programTypes } from "../abi/kernel.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
 import { bpfError } from "../library/failure.ts";
+import type { Expected } from "../maps/compat.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
@@ -18,6 +19,13 @@ export interface FoundMap {
   readonly type: string;
   readonly keySize: number;
   readonly valueSize: number;
+}
+
+/** What a map must be to be taken in its place; its sizes are those that libbpf would make it with now. */
+export function expectedOf({ library }: BpfObject, { spec, name, type, pointer }: FoundMap): Expected {
+  const keySize = library.fn("bpf_map__key_size")(pointer);
+  const valueSize = library.fn("bpf_map__value_size")(pointer);
+  return { ...spec, name, type, keySize, valueSize };
 }
 
 /** A section of the table, found in the object. */

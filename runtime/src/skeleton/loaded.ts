@@ -8,9 +8,10 @@ import { isConstant, sectionObject } from "../sections.ts";
 import { LiveBytes } from "../sections/bytes.ts";
 import { attachAll, type Outcome } from "./attachall.ts";
 import type { Found, FoundMap, FoundSection } from "./found.ts";
+import { checkTaken } from "./pins.ts";
 import { record } from "./record.ts";
 import type { AttachAllOptions, SkeletonShape } from "./types.ts";
-import { unwatch, watch } from "./unreachable.ts";
+import { unwatch, watch } from "../library/unreachable.ts";
 
 function loadedMap(object: BpfObject, found: Pick<FoundMap, "name" | "pointer" | "type" | "keySize" | "valueSize">) {
   const { library, name: objectName } = object;
@@ -107,6 +108,7 @@ function linksOf(programs: readonly ProgramCore[]): object {
 /** The handle of an object that has just been loaded. */
 export function loadedSkeleton(object: BpfObject, found: Found): LoadedSkeleton {
   try {
+    checkTaken(object, found.maps);
     return new LoadedSkeleton(object, found);
   } catch (e) {
     object.close();

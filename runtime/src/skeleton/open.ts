@@ -8,10 +8,11 @@ import { sectionObject } from "../sections.ts";
 import { InitialBytes } from "../sections/bytes.ts";
 import { find, type Found, type FoundSection } from "./found.ts";
 import { loadedSkeleton } from "./loaded.ts";
+import { checkPins } from "./pins.ts";
 import { record } from "./record.ts";
 import { openMap, openProgram } from "./setters.ts";
 import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
-import { unwatch, watch } from "./unreachable.ts";
+import { unwatch, watch } from "../library/unreachable.ts";
 
 /** A copy of what libbpf will put into the section's map. */
 function initialBytes(object: BpfObject, { spec, pointer }: FoundSection): InitialBytes {
@@ -43,7 +44,7 @@ class OpenSkeleton {
     this.maps = record(
       found.maps,
       ({ name }) => name,
-      ({ name, pointer, type }) => openMap(object, name, pointer, type),
+      (map) => openMap(object, map),
     );
     this.progs = record(
       found.programs,
@@ -90,6 +91,7 @@ class OpenSkeleton {
 
   #beforeLoad(): void {
     this.#object.useOpen();
+    checkPins(this.#object, this.#found.maps);
     for (const [section, bytes] of this.#initial) writeInitialBytes(this.#object, section, bytes);
     unwatch(this.#token);
   }

@@ -5,27 +5,33 @@ import { ValueError } from "../errors.ts";
 import { ENOENT, ESRCH } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { hasKernelBtf } from "../library/host.ts";
+import { kindOfDescriptor } from "../library/mapinfo.ts";
 import { type Log, withLog } from "../library/print.ts";
+import { checkPath, checkU32, numaNodeFlag } from "../maps/checks.ts";
+import { checkMap } from "../maps/compat.ts";
+import type { BpfMap } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import type { BpfObject } from "../object.ts";
+import { expectedOf, type FoundMap } from "./found.ts";
 import type { OpenMap, OpenProgram } from "./types.ts";
-
-function u32(value: unknown, path: string, least = 0): number {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= 0xffff_ffff) return value as number;
-  throw new ValueError(
-    `${path}: expected ${least === 0 ? "u32" : `a number of at least ${least}`}, got ${show(value)}`,
-    path,
-  );
-}
 
 function bool(value: unknown, path: string): boolean {
   if (typeof value === "boolean") return value;
   throw new ValueError(`${path}: expected a boolean, got ${show(value)}`, path);
 }
 
+/** The descriptor of a map that exists; its handle may be another copy's of this package. */
+function fdOf(map: Partial<BpfMap> | undefined | null, path: string): number {
+  const fd = map?.fd;
+  const kind = fd === undefined ? undefined : kindOfDescriptor(fd);
+  if (Number.isInteger(fd) && (kind ?? "bpf-map") === "bpf-map") return fd!;
+  throw new ValueError(`${path}: expected the handle of a map in the kernel, got ${kind ?? show(map)}`, path);
+}
+
 /** The handle of the map at `pointer` (`struct bpf_map *`). */
-export function openMap(object: BpfObject, name: string, pointer: number, type: string): OpenMap {
+export function openMap(object: BpfObject, found: FoundMap): OpenMap {
   const { library } = object;
+  const { name, pointer, type } = found;
   const check = (result: number, syscall: string, verb: string): void => {
     if (result < 0) throw bpfError(library, { errno: -result, syscall, verb, object: object.name, map: name });
   };
@@ -47,7 +53,7 @@ export function openMap(object: BpfObject, name: string, pointer: number, type: 
     },
     set maxEntries(entries) {
       object.useOpen();
-      u32(entries, path("maxEntries"), 1);
+      checkU32(entries, path("maxEntries"), 1);
       check(library.fn("bpf_map__set_max_entries")(pointer, entries), "bpf_map__set_max_entries", "maxEntries");
     },
     get flags() {
@@ -56,7 +62,7 @@ export function openMap(object: BpfObject, name: string, pointer: number, type: 
     },
     set flags(flags) {
       object.useOpen();
-      u32(flags, path("flags"));
+      checkU32(flags, path("flags"));
       check(library.fn("bpf_map__set_map_flags")(pointer, flags), "bpf_map__set_map_flags", "flags");
     },
     get numaNode() {
@@ -65,8 +71,10 @@ export function openMap(object: BpfObject, name: string, pointer: number, type: 
     },
     set numaNode(node) {
       object.useOpen();
-      u32(node, path("numaNode"));
+      checkU32(node, path("numaNode"));
       check(library.fn("bpf_map__set_numa_node")(pointer, node), "bpf_map__set_numa_node", "numaNode");
+      const flags = (library.fn("bpf_map__map_flags")(pointer) | numaNodeFlag) >>> 0;
+      check(library.fn("bpf_map__set_map_flags")(pointer, flags), "bpf_map__set_map_flags", "numaNode");
     },
     get autocreate() {
       object.useOpen();
@@ -83,10 +91,14 @@ export function openMap(object: BpfObject, name: string, pointer: number, type: 
     },
     set pinPath(file) {
       object.useOpen();
-      if (file !== undefined && (typeof file !== "string" || !file.startsWith("/") || file.includes("\0"))) {
-        throw new ValueError(`${path("pinPath")}: expected an absolute path, got ${show(file)}`, path("pinPath"));
-      }
+      if (file !== undefined) checkPath(file, path("pinPath"));
       check(library.fn("bpf_map__set_pin_path")(pointer, file ?? null), "bpf_map__set_pin_path", "pinPath");
+    },
+    reuse(map) {
+      object.useOpen();
+      const fd = fdOf(map, path("reuse"));
+      checkMap(library, fd, expectedOf(object, found));
+      check(library.fn("bpf_map__reuse_fd")(pointer, fd), "bpf_map__reuse_fd", "reuse");
     },
   });
 }
@@ -130,7 +142,7 @@ export function openProgram(object: BpfObject, name: string, pointer: number, se
     },
     set logLevel(level) {
       object.useOpen();
-      u32(level, path("logLevel"));
+      checkU32(level, path("logLevel"));
       check(library.fn("bpf_program__set_log_level")(pointer, level), "bpf_program__set_log_level", "logLevel");
     },
     setAttachTarget(target, progFd = 0) {
@@ -141,7 +153,7 @@ export function openProgram(object: BpfObject, name: string, pointer: number, se
           path("name"),
         );
       }
-      u32(progFd, path("progFd"));
+      checkU32(progFd, path("progFd"));
       const set = library.fn("bpf_program__set_attach_target");
       const { result, log } = withLog(library, () => set(pointer, progFd, target ?? null));
       const hint = log.warning === undefined && isNotFound(-result) ? noTarget(target, progFd) : undefined;

@@ -3,7 +3,8 @@
 import type { abi, ProgramSpec } from "../abi.ts";
 import type { AttachOptions } from "../attach/options.ts";
 import type { Link } from "../link.ts";
-import type { MapSpec } from "../maps/core.ts";
+import type { BpfMap, MapSpec } from "../maps/core.ts";
+import type { OwnedMap } from "../maps/closeable.ts";
 import type { ObjectOptions } from "../object/open.ts";
 import type { Program } from "../program.ts";
 import type { ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
@@ -54,10 +55,32 @@ export interface Skeleton<X extends SkeletonShape> {
   load(options?: OpenOptions): Loaded<X>;
   /** A copy of the carried object's bytes. */
   object(): ReturnType<Uint8Array["slice"]>;
+  /** Maps like those of the object that are loaded already, by this process or another. */
+  readonly maps: { readonly [M in keyof X["maps"]]: MapOpener<X["maps"][M]> };
+}
+
+/**
+ * Opens a map that somebody else loaded, without the object. What comes out belongs to the caller, who closes it. It is of
+ * this map's type and sizes, and where the kernel has BTF for it that this process may see (CAP_SYS_ADMIN), its fields have
+ * the same names, places and sizes: else it is a StaleError that names the first difference.
+ */
+export interface MapOpener<H> {
+  /**
+   * By its pin in a BPF file system.
+   * @throws BpfError ENOENT where nothing is pinned
+   */
+  openPinned(path: string): OwnedMap<H>;
+  /**
+   * By its id, as `bpftool map show` tells it; needs CAP_SYS_ADMIN.
+   * @throws BpfError ENOENT where there is no such map
+   */
+  fromId(id: number): OwnedMap<H>;
+  /** By a descriptor, which is duplicated and stays the caller's. */
+  fromFd(fd: number): OwnedMap<H>;
 }
 
 /** A map before load. */
-export interface OpenMap {
+export interface OpenMap<H = BpfMap> {
   readonly name: string;
   /** The kernel's word without BPF_MAP_TYPE_, in lower case. */
   readonly type: string;
@@ -67,11 +90,18 @@ export interface OpenMap {
   maxEntries: number;
   /** BPF_F_* of `enum` in linux/bpf.h. */
   flags: number;
+  /** Where its memory is; setting it adds BPF_F_NUMA_NODE to the flags, without which the kernel ignores it. */
   numaNode: number;
   /** Whether load creates it; programs that use it anyway do not load. */
   autocreate: boolean;
   /** Where load pins it, or takes it from when something is there; undefined: nowhere. */
   pinPath: string | undefined;
+  /**
+   * Has load take a map that is there already, of a live skeleton or opened by hand, in place of a new one; the caller may
+   * close it afterwards. Its max_entries and flags are what they are.
+   * @throws StaleError when it is another type, has other sizes or, as far as the kernel tells, other fields
+   */
+  reuse(map: H): void;
 }
 
 /** A program before load. */
@@ -96,7 +126,7 @@ export interface OpenProgram {
 /** An opened object: constants, sizes and what to load can change. */
 export interface OpenHandle<X extends SkeletonShape> extends Disposable, AsyncDisposable {
   readonly name: string;
-  readonly maps: { readonly [M in keyof X["maps"]]: OpenMap };
+  readonly maps: { readonly [M in keyof X["maps"]]: OpenMap<X["maps"][M]> };
   readonly progs: { readonly [P in keyof X["progs"]]: OpenProgram };
   readonly structOps: { readonly [S in keyof X["structOps"]]: never };
   /**

@@ -1,0 +1,72 @@
+// All that the kernel tells of a map (BPF_OBJ_GET_INFO_BY_FD), after `struct bpf_map_info` in linux/bpf.h.
+
+import type { Library } from "../library.ts";
+import { addressOf, hostMemory } from "../native.ts";
+
+/** A map as the kernel has it. */
+export interface MapInfo {
+  /** The kernel's word without BPF_MAP_TYPE_, in lower case; "type_40" where libbpf has none. */
+  readonly type: string;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  /** The kernel's id of the BTF that describes it; 0: none. */
+  readonly btfId: number;
+  /** Types of that BTF; 0: none. */
+  readonly keyType: number;
+  readonly valueType: number;
+}
+
+// What an older kernel does not know stays zero.
+const at = {
+  type: 0,
+  id: 4,
+  key_size: 8,
+  value_size: 12,
+  btf_id: 64,
+  btf_key_type_id: 68,
+  btf_value_type_id: 72,
+  size: 88,
+} as const;
+
+/** The kernel's word for a number of `enum bpf_map_type`. */
+export function mapTypeName(library: Library, type: number): string {
+  return library.fn("libbpf_bpf_map_type_str")(type) ?? `type_${type}`;
+}
+
+/** The number of a map type; undefined where this libbpf has no such word. */
+export function mapTypeNumber(library: Library, name: string): number | undefined {
+  const word = library.fn("libbpf_bpf_map_type_str");
+  for (let type = 1; ; type++) {
+    const known = word(type);
+    if (known === null || known === name) return known === null ? undefined : type;
+  }
+}
+
+/** What the kernel says of the map behind `fd`, or the positive errno. */
+export function readMapInfo(library: Library, fd: number): MapInfo | number {
+  const info = hostMemory(new Uint8Array(at.size));
+  const size = new Uint32Array([at.size]);
+  const call = library.fn("bpf_obj_get_info_by_fd");
+  const result = call(fd, addressOf(info.u8s), addressOf(size.buffer as ArrayBuffer));
+  if (result < 0) return -result;
+  return {
+    type: mapTypeName(library, info.u32(at.type)),
+    id: info.u32(at.id),
+    keySize: info.u32(at.key_size),
+    valueSize: info.u32(at.value_size),
+    btfId: info.u32(at.btf_id),
+    keyType: info.u32(at.btf_key_type_id),
+    valueType: info.u32(at.btf_value_type_id),
+  };
+}
+
+/** What a descriptor is, as /proc tells it: "bpf-map"; undefined where it tells nothing. */
+export function kindOfDescriptor(fd: number): string | undefined {
+  try {
+    const link = process.getBuiltinModule("node:fs").readlinkSync(`/proc/self/fd/${fd}`);
+    return link.replace(/^anon_inode:/, "").replace(/^\[(.*)\]$/, "$1");
+  } catch {
+    return undefined;
+  }
+}
