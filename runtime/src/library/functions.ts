@@ -6,6 +6,7 @@ export const functions = {
   libbpf_minor_version: ["u32", []],
   libbpf_strerror: ["int", ["int", "ptr", "size"]],
   libbpf_set_print: ["ptr", ["ptr"]],
+  libbpf_num_possible_cpus: ["int", []],
   libbpf_bpf_prog_type_str: ["str", ["int"]],
   libbpf_bpf_map_type_str: ["str", ["int"]],
 
@@ -70,8 +71,17 @@ export const functions = {
   bpf_map_lookup_elem: ["int", ["int", "ptr", "ptr"]],
   bpf_map_update_elem: ["int", ["int", "ptr", "ptr", "u64"]],
   bpf_map_delete_elem: ["int", ["int", "ptr"]],
+  bpf_map_lookup_elem_flags: ["int", ["int", "ptr", "ptr", "u64"]],
+  bpf_map_lookup_and_delete_elem: ["int", ["int", "ptr", "ptr"]],
+  bpf_map_lookup_and_delete_elem_flags: ["int", ["int", "ptr", "ptr", "u64"]],
   bpf_map_get_next_key: ["int", ["int", "ptr", "ptr"]],
   bpf_map_lookup_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
+  bpf_map_lookup_and_delete_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
+  bpf_map_update_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr"]],
+  bpf_map_delete_batch: ["int", ["int", "ptr", "ptr", "ptr"]],
+  bpf_map_freeze: ["int", ["int"]],
+  bpf_obj_pin: ["int", ["int", "str"]],
+  bpf_obj_get: ["int", ["str"]],
   bpf_obj_get_info_by_fd: ["int", ["int", "ptr", "ptr"]],
 } as const;
 
