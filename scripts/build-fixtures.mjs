@@ -31,6 +31,7 @@ const objects = [
   { name: "bss_custom" },
   { name: "types" },
   { name: "maps" },
+  { name: "kinds" },
   { name: "pinned" },
   { name: "programs" },
   { name: "hostile_names" },

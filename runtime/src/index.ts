@@ -30,10 +30,17 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export type { Link } from "./link.ts";
-export type { ArrayMap, ArraySetOptions } from "./maps/array.ts";
+export type { ArrayMap } from "./maps/array.ts";
+export type { BloomFilterMap } from "./maps/bloom.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
-export type { SetOptions } from "./maps/flags.ts";
+export type { LockOptions, SetOptions } from "./maps/flags.ts";
 export type { HashMap } from "./maps/hash.ts";
+export type { ArraySetOptions, IndexedMap } from "./maps/indexed.ts";
+export type { MapInfo } from "./maps/info.ts";
+export type { KeyedMap } from "./maps/keyed.ts";
+export type { PerCpuArrayMap, PerCpuHashMap, PerCpuMap } from "./maps/percpu.ts";
+export type { PushOptions, QueueMap, StackMap } from "./maps/queue.ts";
+export type { LpmTrieMap } from "./maps/trie.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";

@@ -21,11 +21,18 @@ function keyed(type: string, make: string): Emitter {
     key && value && { type: generic(type, [key, value], context), table: call(make, [key, value], context) };
 }
 
-/** A kind with values by index: `s.ArrayMap<V>`, `s.array(V)`. */
-function indexed(type: string, make: string): Emitter {
+/** A kind with values and no keys of its own: `s.ArrayMap<V>`, `s.array(V)`. */
+function valued(type: string, make: string): Emitter {
   return (_map, { value }, context) =>
     value && { type: generic(type, [value], context), table: call(make, [value], context) };
 }
+
+/** BPF_F_MMAPABLE. */
+const MMAPABLE = 1 << 10;
+
+/** An array whose memory a process can map is read without system calls. */
+const array: Emitter = (map, layout, context) =>
+  valued("ArrayMap", (map.flags & MMAPABLE) === 0 ? "array" : "mmapableArray")(map, layout, context);
 
 function generic(type: string, uses: readonly Use[], { names }: EmitContext): string {
   return `s.${type}<${uses.map(({ layout }) => typeOf(layout, names)).join(", ")}>`;
@@ -38,7 +45,14 @@ function call(make: string, uses: readonly Use[], { names }: EmitContext): strin
 const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["hash", keyed("HashMap", "hash")],
   ["lru_hash", keyed("HashMap", "lruHash")],
-  ["array", indexed("ArrayMap", "array")],
+  ["percpu_hash", keyed("PerCpuHashMap", "percpuHash")],
+  ["lru_percpu_hash", keyed("PerCpuHashMap", "lruPercpuHash")],
+  ["lpm_trie", keyed("LpmTrieMap", "lpmTrie")],
+  ["array", array],
+  ["percpu_array", valued("PerCpuArrayMap", "percpuArray")],
+  ["queue", valued("QueueMap", "queue")],
+  ["stack", valued("StackMap", "stack")],
+  ["bloom_filter", valued("BloomFilterMap", "bloomFilter")],
 ]);
 
 /** The handle of `map`; a plain one where its kind has no typed verbs. */
