@@ -12,14 +12,13 @@ const addressAt = 4;
  * @throws ValueError where `text` is no prefix of that family, or has bits after the prefix
  */
 export function cidrBytes(text: string, size: number, path: string): Uint8Array {
-  const length = size - addressAt;
-  const what = length === 4 ? 'an IPv4 prefix as "10.0.0.0/8"' : 'an IPv6 prefix as "2001:db8::/32"';
-  if (length !== 4 && length !== 16) {
-    refuseAt(path, "a map whose key is a u32 and 4 or 16 bytes of address", `${size} bytes`);
+  const length = addressLength(size, path);
+  const match = typeof text === "string" ? /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) : null;
+  const [, address = "", bits = String(length * 8)] = match ?? [];
+  const bytes = addressOfText(address);
+  if (bytes?.length !== length || Number(bits) > length * 8) {
+    refuseAt(path, length === 4 ? 'an IPv4 prefix as "10.0.0.0/8"' : 'an IPv6 prefix as "2001:db8::/32"', text);
   }
-  const [, address, bits = String(length * 8)] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(String(text)) ?? [];
-  const bytes = address === undefined || typeof text !== "string" ? undefined : addressOfText(address);
-  if (bytes?.length !== length || Number(bits) > length * 8) refuseAt(path, what, text);
   const network = masked(bytes, Number(bits));
   if (network.some((byte, i) => byte !== bytes[i])) {
     const remedy = `write ${addressText(network)}/${bits}, or ${address} for the address`;
@@ -31,10 +30,21 @@ export function cidrBytes(text: string, size: number, path: string): Uint8Array 
   return key;
 }
 
-/** The prefix in the bytes of a key: "10.0.0.0/8". */
-export function cidrText(key: Uint8Array): string {
-  const address = key.subarray(addressAt);
-  return `${addressText(address)}/${new Uint32Array(key.slice(0, addressAt).buffer)[0]}`;
+/**
+ * The prefix in the bytes of a key: "10.0.0.0/8".
+ * @throws ValueError where the key has no place for an address
+ */
+export function cidrText(key: Uint8Array, path: string): string {
+  addressLength(key.length, path);
+  const [bits] = new Uint32Array(key.slice(0, addressAt).buffer);
+  return `${addressText(key.subarray(addressAt))}/${bits}`;
+}
+
+function addressLength(size: number, path: string): number {
+  if (size !== 8 && size !== 20) {
+    refuseAt(path, "a key of a u32 and 4 or 16 bytes of address, 8 or 20 in all", size);
+  }
+  return size - addressAt;
 }
 
 function masked(address: Uint8Array, bits: number): Uint8Array {

@@ -47,10 +47,7 @@ class LpmTrieHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements Lpm
   }
 
   cidrOf(key: K): string {
-    const bytes = this.#key.encode(key);
-    // Refuses keys of other sizes.
-    cidrBytes(bytes.length === 8 ? "0.0.0.0" : "::", bytes.length, `map ${this.#map.name}: cidrOf`);
-    return cidrText(bytes);
+    return cidrText(this.#key.encode(key), `map ${this.#map.name}: cidrOf`);
   }
 
   get raw(): LpmTrieMap<Uint8Array, Uint8Array> {
