@@ -98,8 +98,8 @@ export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VIn
   }
 
   entries(options?: LockOptions): IterableIterator<[number, V]> {
-    const read = entriesOf(u32, "", this.#value, this.#valuePath);
-    return iterate(this.#map, read, lockFlagOf(options));
+    const reader = entriesOf(u32, "", this.#value, this.#valuePath);
+    return iterate(this.#map, reader, lockFlagOf(options));
   }
 
   [Symbol.iterator](): IterableIterator<[number, V]> {

@@ -1,15 +1,32 @@
 // Many entries written or deleted with few system calls (BPF_MAP_UPDATE_BATCH, BPF_MAP_DELETE_BATCH, Linux 5.6), and one
 // by one where the kernel has no batches for the map. Either way it is as if the caller had looped.
 
-import type { Codec } from "../codec/codec.ts";
-import { isValueError } from "../errors.ts";
-import { EINVAL, ENOENT, ENOTSUPP } from "../library/errno.ts";
 import { refuseAt } from "../codec/checked.ts";
+import type { Codec } from "../codec/codec.ts";
+import { EINVAL, ENOENT, ENOTSUPP } from "../library/errno.ts";
 import type { MapCore } from "./core.ts";
+import { explain } from "./scratch.ts";
 import { type Batch, batchOptions, capacityFor, makeBatch } from "./walk.ts";
 
 /** The writing half of a codec. */
 export type Writes<T> = Pick<Codec<unknown, T>, "size" | "write" | "check">;
+
+/** A batch on its way: how many of its slots hold what is yet to be handed over, and how many items came in all. */
+interface Filling {
+  readonly batch: Batch;
+  filled: number;
+  given: number;
+}
+
+type Entry<K, V> = readonly [K, V];
+type Flush = (filling: Filling) => void;
+/** Encodes `some[from]` to `some[to - 1]`; on an error hands over those before it. */
+type Encode<T> = (filling: Filling, some: readonly T[], from: number, to: number) => void;
+
+function advance(filling: Filling, count: number): void {
+  filling.filled += count;
+  filling.given += count;
+}
 
 /** Encodes entries into a batch, and hands it over when it is full and at the end. */
 export class BatchWriter<K, VInit> {
@@ -26,84 +43,96 @@ export class BatchWriter<K, VInit> {
   }
 
   /** Writes `entries` in their order; `flags` are BPF_F_LOCK or 0. */
-  set(entries: Iterable<readonly [K, VInit]>, flags: number): void {
-    const keySize = this.#key.size;
-    const valueSize = this.#value.size;
-    const batch = this.#begin();
-    let given = 0;
-    let filled = 0;
-    const flush = (): void => {
-      const count = filled;
-      filled = 0;
-      if (count > 0) this.#update(batch, count, given - count, flags);
-    };
-    try {
-      for (const entry of entries) {
-        if (filled === batch.capacity) flush();
-        try {
-          this.#key.write(batch.keys, filled * keySize, entry[0]);
-          this.#value.write(batch.values, filled * valueSize, entry[1]);
-        } catch (e) {
-          flush();
-          throw this.#explain(e, batch, given, entry);
-        }
-        filled++;
-        given++;
-      }
-    } finally {
-      // Also when the caller's iterator throws: it is as if each entry had been set as it came.
-      try {
-        flush();
-      } finally {
-        this.#batch = batch;
-      }
-    }
+  set(entries: Iterable<Entry<K, VInit>>, flags: number): void {
+    const flush: Flush = (filling) => this.#update(filling, flags);
+    this.#fill(entries, flush, (filling, some, from, to) => this.#encode(filling, flush, some, from, to));
   }
 
   /** Deletes `keys`; how many were there. */
   delete(keys: Iterable<K>): number {
-    const { size } = this.#key;
-    const batch = this.#begin();
-    let given = 0;
-    let filled = 0;
     let deleted = 0;
-    const flush = (): void => {
-      const count = filled;
-      filled = 0;
-      if (count > 0) deleted += this.#delete(batch, count);
+    const flush: Flush = (filling) => {
+      deleted += this.#delete(filling);
+    };
+    this.#fill(keys, flush, (filling, some, from, to) => this.#encodeKeys(filling, flush, some, from, to));
+    return deleted;
+  }
+
+  /** Encodes all of `items` and flushes what they fill. */
+  #fill<T>(items: Iterable<T>, flush: Flush, encode: Encode<T>): void {
+    this.#map.use();
+    const batch = this.#batch ?? makeBatch(this.#map, capacityFor(this.#map));
+    this.#batch = undefined;
+    const filling: Filling = { batch, filled: 0, given: 0 };
+    const room = (): number => {
+      if (filling.filled === batch.capacity) flush(filling);
+      return batch.capacity - filling.filled;
     };
     try {
-      for (const key of keys) {
-        if (filled === batch.capacity) flush();
-        try {
-          this.#key.write(batch.keys, filled * size, key);
-        } catch (e) {
-          flush();
-          if (isValueError(e) || e instanceof TypeError) this.#key.check(batch.keys, 0, key, this.#path(given, "key"));
-          throw e;
+      if (Array.isArray(items)) {
+        for (let i = 0; i < items.length; i = filling.given) {
+          encode(filling, items, i, Math.min(i + room(), items.length));
         }
-        filled++;
-        given++;
+      } else {
+        for (const item of items) {
+          room();
+          encode(filling, [item], 0, 1);
+        }
       }
     } finally {
+      // Also when the caller's iterator throws: it is as if each item had been written as it came.
       try {
-        flush();
+        flush(filling);
       } finally {
         this.#batch = batch;
       }
     }
-    return deleted;
   }
 
-  #begin(): Batch {
-    this.#map.use();
-    const batch = this.#batch ?? makeBatch(this.#map, capacityFor(this.#map));
-    this.#batch = undefined;
-    return batch;
+  // A loop of its own with one try around it, so that V8 inlines the codecs into it.
+  #encode(filling: Filling, flush: Flush, entries: readonly Entry<K, VInit>[], from: number, to: number): void {
+    const { batch, filled } = filling;
+    const { keys, values } = batch;
+    const key = this.#key;
+    const value = this.#value;
+    const keySize = key.size;
+    const valueSize = value.size;
+    let i = from;
+    try {
+      for (let slot = filled; i < to; i++, slot++) {
+        const entry = entries[i]!;
+        key.write(keys, slot * keySize, entry[0]);
+        value.write(values, slot * valueSize, entry[1]);
+      }
+    } catch (e) {
+      advance(filling, i - from);
+      flush(filling);
+      throw this.#explain(e, batch, filling.given, entries[i]!);
+    }
+    advance(filling, to - from);
   }
 
-  #update({ keysAt, valuesAt, count, countAt }: Batch, filled: number, before: number, flags: number): void {
+  #encodeKeys(filling: Filling, flush: Flush, keys: readonly K[], from: number, to: number): void {
+    const { batch, filled } = filling;
+    const { size } = this.#key;
+    let i = from;
+    try {
+      for (let slot = filled; i < to; i++, slot++) this.#key.write(batch.keys, slot * size, keys[i] as K);
+    } catch (e) {
+      advance(filling, i - from);
+      flush(filling);
+      throw explain(e, this.#key, batch.keys, keys[i] as K, this.#path(filling.given, "key"));
+    }
+    advance(filling, to - from);
+  }
+
+  #update(filling: Filling, flags: number): void {
+    const { filled, given, batch } = filling;
+    filling.filled = 0;
+    if (filled === 0) return;
+    const { keysAt, valuesAt, count, countAt } = batch;
     const { library, keySize, wholeSize } = this.#map;
+    const before = given - filled;
     const options = batchOptions(flags);
     count[0] = filled;
     const result = library.fn("bpf_map_update_batch")(this.#map.use(), keysAt, valuesAt, countAt, options?.at ?? 0);
@@ -116,7 +145,11 @@ export class BatchWriter<K, VInit> {
     }
   }
 
-  #delete({ keysAt, count, countAt }: Batch, filled: number): number {
+  /** How many were there. */
+  #delete(filling: Filling): number {
+    const { filled, batch } = filling;
+    filling.filled = 0;
+    const { keysAt, count, countAt } = batch;
     const { library, keySize } = this.#map;
     const deleteBatch = library.fn("bpf_map_delete_batch");
     let deleted = 0;
@@ -152,12 +185,12 @@ export class BatchWriter<K, VInit> {
   }
 
   // The batch is flushed, so that the slow way may write to its start.
-  #explain(error: unknown, batch: Batch, index: number, entry: readonly [K, VInit]): unknown {
-    if (!isValueError(error) && !(error instanceof TypeError)) return error;
-    if (!Array.isArray(entry)) refuseAt(`map ${this.#map.name}: entry ${index}`, "[key, value]", entry);
-    this.#key.check(batch.keys, 0, entry[0], this.#path(index, "key"));
-    this.#value.check(batch.values, 0, entry[1], this.#path(index, "value"));
-    return error;
+  #explain(error: unknown, batch: Batch, index: number, entry: Entry<K, VInit>): unknown {
+    if (!Array.isArray(entry)) {
+      refuseAt(`map ${this.#map.name}: entry ${index}`, "[key, value]", entry);
+    }
+    const e = explain(error, this.#key, batch.keys, entry[0], this.#path(index, "key"));
+    return explain(e, this.#value, batch.values, entry[1], this.#path(index, "value"));
   }
 }
 

@@ -140,8 +140,8 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
   }
 
   entries(options?: LockOptions): IterableIterator<[K, V]> {
-    const read = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
-    return iterate(this.#map, read, lockFlagOf(options));
+    const reader = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
+    return iterate(this.#map, reader, lockFlagOf(options));
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
@@ -176,9 +176,9 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
         return value === undefined ? [] : [[key, value]];
       });
     }
-    const read = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
+    const reader = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
     const taken: [K, V][] = [];
-    while (taking.next()) taken.push(read(taking));
+    while (taking.next()) taken.push(reader.check(taking));
     return taken;
   }
 
