@@ -42,7 +42,8 @@ export interface KeyedMap<K, V, VInit = V> extends BpfMap {
   deleteMany(keys: Iterable<K>): number;
   /**
    * Takes every entry out of the map. What programs write meanwhile is either given or stays, in hash maps since Linux
-   * 5.14; in tries and before, see {@link take}.
+   * 5.6; in tries and before, see {@link take}.
+   * @throws ValueError for a 64-bit integer that no number holds (`--int64 number`); what was taken with it is gone
    */
   drain(options?: LockOptions): [K, V][];
   /** Deletes every entry. What programs write meanwhile may stay. */

@@ -7,7 +7,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Kinds } from "../../../fixtures/kinds.skel.ts";
+import {
+  type ArrayMap,
+  hash,
+  type HashMap,
+  mmapableArray,
+  percpuHash,
+  type PerCpuHashMap,
+  queue,
+  type QueueMap,
+  u32,
+  u64n,
+} from "../../src/gen1.ts";
 import { isBpfError, type BpfMap, type Loaded } from "../../src/index.ts";
+import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
 
@@ -674,6 +687,76 @@ describe("a mapped array", () => {
       },
     };
     expect(thrownBy(() => odds.set(0, value))).toMatchObject({ name: "StateError" });
+  });
+});
+
+describe("64-bit integers as numbers", () => {
+  interface Numbers {
+    maps: {
+      n_hash: HashMap<number, number>;
+      n_percpu: PerCpuHashMap<number, number>;
+      n_queue: QueueMap<number>;
+      n_mapped: ArrayMap<number>;
+    };
+    progs: {};
+    sections: {};
+    structOps: {};
+  }
+  const source = `
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, u32); __type(value, u64); } n_hash SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_HASH); __uint(max_entries, 8); __type(key, u32); __type(value, u64); } n_percpu SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_QUEUE); __uint(max_entries, 8); __type(value, u64); } n_queue SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 8); __uint(map_flags, BPF_F_MMAPABLE); __type(key, u32); __type(value, u64); } n_mapped SEC(".maps");
+`;
+
+  test("are refused where a number does not hold them, with the place", () => {
+    using loaded = skeletonOf<Numbers>(compile(source), {
+      maps: {
+        n_hash: hash(u32, u64n),
+        n_percpu: percpuHash(u32, u64n),
+        n_queue: queue(u64n),
+        n_mapped: mmapableArray(u64n),
+      },
+      progs: {},
+      sections: {},
+    }).load();
+    const { n_hash, n_percpu, n_queue, n_mapped } = loaded.maps;
+    const key = new Uint8Array(4);
+    const big = new Uint8Array(new BigUint64Array([(1n << 53n) + 1n]).buffer);
+    n_hash.raw.set(key, big);
+    n_percpu.raw.fill(key, big);
+    n_queue.raw.push(big);
+    n_mapped.raw.set(0, big);
+    const percpu = "map n_percpu: value";
+    for (const [path, call] of [
+      ["map n_hash: value", () => n_hash.get(0)],
+      ["map n_hash: value", () => [...n_hash]],
+      ["map n_hash: value", () => [...n_hash.values()]],
+      ["map n_hash: value", () => n_hash.drain()],
+      [percpu, () => n_percpu.get(0)],
+      [percpu, () => [...n_percpu.entries()]],
+      [percpu, () => n_percpu.take(0)],
+      ["map n_queue: value", () => n_queue.peek()],
+      ["map n_mapped: value", () => n_mapped.get(0)],
+      ["map n_mapped: value", () => [...n_mapped]],
+    ] as const) {
+      const error = thrownBy(call);
+      expect(error, call.toString()).toMatchObject({ name: "ValueError", path });
+      expect(error.message).toMatch(/ expected u64 that a number holds exactly, got 9007199254740993n/);
+    }
+    // Where reading fails, the walk goes on behind it.
+    n_hash.set(1, 7);
+    n_hash.raw.set(key, big);
+    const values = n_hash.values();
+    const given = [0, 1].map(() => {
+      try {
+        return values.next().value;
+      } catch (e) {
+        return (e as Error).name;
+      }
+    });
+    expect(new Set(given)).toEqual(new Set([7, "ValueError"]));
+    expect(values.next().done).toBe(true);
   });
 });
 
