@@ -1,7 +1,7 @@
 // Per-CPU maps, tries, queues, stacks, Bloom filters, mapped arrays and the verbs for many entries, on the real kernel.
 // What they store is held against what bpftool sees, and the other way round.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -569,6 +569,91 @@ describe("many entries", () => {
       }
     }
     for (let i = 0; i < 4000; i++) expect(seen.has(i)).toBe(true);
+  });
+});
+
+describe("walking while another process writes", () => {
+  // 1000 entries stay; bpftool adds and deletes others as fast as it can, until it has run through its file.
+  const stay = 1000;
+  const rounds = 100;
+
+  async function whileOthersWrite(map: BpfMap, key: (i: number) => string[], value: string[], walk: () => void) {
+    const file = join(tmpdir(), `ebpf-skel-churn-${process.pid}`);
+    const id = String(map.id);
+    const commands = Array.from({ length: rounds * 200 }, (_, i) => {
+      const bytes = key(stay + (i % 200)).join(" ");
+      const verb =
+        Math.floor(i / 200) % 2 === 0
+          ? `update id ${id} key ${bytes} value ${value.join(" ")}`
+          : `delete id ${id} key ${bytes}`;
+      return `map ${verb}\n`;
+    });
+    writeFileSync(file, commands.join(""));
+    let walks = 0;
+    try {
+      const child = spawn("bpftool", ["batch", "file", file], { stdio: "ignore" });
+      let ended = false;
+      const exit = new Promise((resolve) => child.on("exit", resolve)).then((code) => {
+        ended = true;
+        return code;
+      });
+      while (!ended) {
+        walk();
+        walks++;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(await exit).toBe(0);
+    } finally {
+      rmSync(file);
+    }
+    expect(walks).toBeGreaterThan(3);
+  }
+
+  /** Those that stay, each once. */
+  function expectStaying(given: readonly number[]): void {
+    const staying = given.filter((i) => i < stay);
+    expect(staying.length).toBe(stay);
+    expect(new Set(staying).size).toBe(stay);
+  }
+
+  test("a hash gives each entry that stays once", async () => {
+    const { flows } = maps;
+    flows.setMany(Array.from({ length: stay }, (_, i) => [i, { packets: BigInt(i), bytes: i }] as const));
+    await whileOthersWrite(
+      flows,
+      (i) => bytesOf(i, 4),
+      bytesOf(0, 16),
+      () => {
+        const given = [...flows];
+        expectStaying(given.map(([key]) => key));
+        for (const [key, { bytes }] of given) if (key < stay) expect(bytes).toBe(key);
+      },
+    );
+  });
+
+  test("so does a per-CPU hash", async () => {
+    const { per_hash } = maps;
+    for (let i = 0; i < stay; i++) per_hash.fill(i, { a: i, b: i, c: i });
+    await whileOthersWrite(
+      per_hash,
+      (i) => bytesOf(i, 4),
+      bytesOf(0, 12),
+      () => {
+        const given = [...per_hash];
+        expectStaying(given.map(([key]) => key));
+        for (const [key, values] of given) if (key < stay) for (const { c } of values) expect(c).toBe(key);
+      },
+    );
+  });
+
+  test("so does a trie", async () => {
+    const { routes4 } = maps;
+    const prefix = (i: number) => ({ length: 32, address: new Uint8Array([10, 0, i >> 8, i & 255]) });
+    routes4.setMany(Array.from({ length: stay }, (_, i) => [prefix(i), i] as const));
+    const key = (i: number) => [...bytesOf(32, 4), "10", "0", String(i >> 8), String(i & 255)];
+    await whileOthersWrite(routes4, key, bytesOf(5000, 4), () => {
+      expectStaying([...routes4.values()]);
+    });
   });
 });
 
