@@ -49,10 +49,10 @@ class MappedArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements Array
   }
 
   override get(index: number, options?: LockOptions): V {
-    const memory = this.#memory ?? this.#enter();
-    // A lock is the kernel's to take.
-    if (memory === undefined || options?.lock === true) return super.get(index, options);
-    if (!(index >>> 0 === index && index < this.#count)) this.checkIndex(index);
+    const memory = this.#memory;
+    if (memory === undefined || options !== undefined || index >>> 0 !== index || index >= this.#count) {
+      return this.#getAny(index, options);
+    }
     try {
       return this.#value.read(memory, index * this.#stride);
     } catch {
@@ -75,6 +75,14 @@ class MappedArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements Array
 
   get raw(): ArrayMap<Uint8Array> {
     return (this.#raw ??= new PlainArrayHandle(this.#map, rawBytes(this.#map.valueSize)));
+  }
+
+  #getAny(index: number, options: LockOptions | undefined): V {
+    const memory = this.#memory ?? this.#enter();
+    // A lock is the kernel's to take.
+    if (memory === undefined || options?.lock === true) return super.get(index, options);
+    this.checkIndex(index);
+    return readChecked(this.#value, memory, index * this.#stride, this.#valuePath);
   }
 
   #enter(): Memory | undefined {

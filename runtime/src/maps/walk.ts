@@ -29,7 +29,7 @@ const wantedBytes = 1 << 20;
  */
 export function walk(map: MapCore, flags = 0, capacity: number = capacityFor(map)): Walk {
   // In a trie batches start all over when the key where one ended is gone (kernel/bpf/lpm_trie.c, `trie_get_next_key`).
-  if (map.type === "lpm_trie") return new KeyWalk(map);
+  if (map.type === "lpm_trie") return new KeyWalk(map, flags);
   const batches = new BatchWalk(map, capacity, "bpf_map_lookup_batch", flags);
   return batches.start() ? batches : new KeyWalk(map, flags);
 }
