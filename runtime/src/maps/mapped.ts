@@ -2,6 +2,7 @@
 
 import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
+import { StateError } from "../errors.ts";
 import { strideOf } from "../library/cpus.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
@@ -39,11 +40,7 @@ class MappedArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements Array
     this.#valuePath = `map ${map.name}: value`;
     this.#stride = strideOf(value.size);
     this.#writer = new Writer(value);
-    const read = (): Memory => {
-      // The caller's own value may have closed the map while it was encoded.
-      this.#map.use();
-      return this.#memory!;
-    };
+    const read = (): Memory => this.#writableMemory();
     this.#target = { read, write: (at, size, from) => copyVariable(read(), at, size, from) };
     map.onClose(() => this.#leave());
   }
@@ -83,6 +80,14 @@ class MappedArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements Array
     if (memory === undefined || options?.lock === true) return super.get(index, options);
     this.checkIndex(index);
     return readChecked(this.#value, memory, index * this.#stride, this.#valuePath);
+  }
+
+  // The caller's own value may have closed or frozen the map while it was encoded, and a write to a mapping that is only
+  // readable ends the process.
+  #writableMemory(): Memory {
+    this.#map.use();
+    if (this.#memory !== undefined && this.#writable) return this.#memory;
+    throw new StateError(`map ${this.#map.name}: frozen while its value was read`);
   }
 
   #enter(): Memory | undefined {

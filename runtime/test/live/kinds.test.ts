@@ -759,6 +759,25 @@ describe("a mapped array", () => {
     }
   });
 
+  test("is not written to when its own value freezes it", () => {
+    using loaded = Kinds.load();
+    const { odds } = loaded.maps;
+    const value = {
+      a: 1,
+      b: 2,
+      get c() {
+        odds.freeze();
+        // Mapped again, for reading.
+        return odds.get(0).a;
+      },
+    };
+    expect(thrownBy(() => odds.set(0, value))).toMatchObject({
+      name: "StateError",
+      message: "map odds: frozen while its value was read",
+    });
+    expect(odds.get(0)).toEqual({ a: 0, b: 0, c: 0 });
+  });
+
   test("is not written to when its own value closes it", () => {
     const loaded = Kinds.load();
     const { odds } = loaded.maps;
