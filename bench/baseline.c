@@ -1,8 +1,10 @@
 /* The C side of `npm run bench`: the same work as the JavaScript side, called in the same process, rounds alternating. */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct flow_key {
 	uint32_t saddr;
@@ -84,6 +86,76 @@ int bench_array_get(int fd, uint32_t rounds, uint32_t entries)
 			return -1;
 		sum += value.packets + value.bytes + value.seen + value.pid + value.flags + strnlen(value.comm, 16);
 	}
+	sink = sum;
+	return 0;
+}
+
+/* Writes all entries with one call. */
+int bench_set_batch(int fd, uint32_t rounds, uint32_t entries)
+{
+	for (uint32_t i = 0; i < rounds; i += entries) {
+		uint32_t count = entries;
+
+		if (bpf_map_update_batch(fd, keys, values, &count, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* The same, with the batch filled anew from the ready keys and values, as the JavaScript side has to. */
+int bench_set_batch_filled(int fd, uint32_t rounds, uint32_t entries)
+{
+	static struct flow_key batch_keys[1024];
+	static struct flow_stats batch_values[1024];
+
+	for (uint32_t i = 0; i < rounds; i += entries) {
+		uint32_t count = entries;
+
+		for (uint32_t j = 0; j < entries; j++) {
+			batch_keys[j] = keys[j];
+			batch_values[j] = values[j];
+		}
+		if (bpf_map_update_batch(fd, batch_keys, batch_values, &count, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* As bench_get, reading the values of all CPUs. */
+int bench_percpu_get(int fd, uint32_t rounds, uint32_t entries)
+{
+	static struct flow_stats all[1024];
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t sum = 0;
+
+	if (cpus < 1 || cpus > 1024)
+		return -1;
+	for (uint32_t i = 0; i < rounds; i++) {
+		if (bpf_map_lookup_elem(fd, &keys[i % entries], all))
+			return -1;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += all[cpu].packets + all[cpu].bytes + all[cpu].seen + all[cpu].pid + all[cpu].flags +
+			       strnlen(all[cpu].comm, 16);
+	}
+	sink = sum;
+	return 0;
+}
+
+/* Reads counters from the map's own memory, which stays mapped. */
+int bench_counters(int fd, uint32_t rounds, uint32_t entries)
+{
+	static volatile uint64_t *counters;
+	uint64_t sum = 0;
+
+	if (!counters) {
+		void *memory = mmap(NULL, entries * sizeof(*counters), PROT_READ, MAP_SHARED, fd, 0);
+
+		if (memory == MAP_FAILED)
+			return -1;
+		counters = memory;
+	}
+	for (uint32_t i = 0; i < rounds; i++)
+		sum += counters[i % entries];
 	sink = sum;
 	return 0;
 }

@@ -67,7 +67,7 @@ async function benchMaps() {
   const { Bench } = await importSkeleton("bench");
   const baseline = loadBaseline();
   const live = Bench.load();
-  const { flows, slots } = live.maps;
+  const { flows, slots, percpu_flows: percpuFlows, counters } = live.maps;
   // Keys and values stand ready before the clock starts, here and in C: what is timed is handing them over.
   const key = (i) => ({ saddr: i, port: i & 0xffff, proto: 6 });
   const value = (i) => ({ packets: BigInt(i), bytes: BigInt(64 * i), seen: 1n, pid: i, flags: 3, comm: "ebpf-skel" });
@@ -76,9 +76,10 @@ async function benchMaps() {
   // Kept, so that the objects really leave the function that made them.
   let kept;
   const ops = 50_000;
-  const [get, set, has, arrayGet, iterate] = ["get", "set", "has", "array_get", "iterate"].map((n) =>
-    baseline(`bench_${n}`),
-  );
+  const [get, set, has, arrayGet, iterate, setBatch, setBatchFilled, percpuGet, readCounters] = [
+    ...["get", "set", "has", "array_get", "iterate"],
+    ...["set_batch", "set_batch_filled", "percpu_get", "counters"],
+  ].map((n) => baseline(`bench_${n}`));
   const check = (status) => {
     if (status < 0) throw new Error(`baseline failed with ${status}`);
   };
@@ -116,7 +117,33 @@ async function benchMaps() {
       for (let i = 0; i < ops; i++) kept = slots.get(i % ENTRIES);
     },
   );
-  const all = 20_000;
+  for (let i = 0; i < ENTRIES; i++) percpuFlows.fill(keys[i], values[i]);
+  compare(
+    "per-CPU hash get, 6 fields",
+    ops,
+    () => check(percpuGet(percpuFlows.fd, ops, ENTRIES)),
+    () => {
+      for (let i = 0; i < ops; i++) kept = percpuFlows.get(keys[i % ENTRIES]);
+    },
+  );
+  const entries = keys.map((key, i) => [key, values[i]]);
+  const setMany = () => {
+    for (let i = 0; i < ops; i += ENTRIES) flows.setMany(entries);
+  };
+  compare("hash setMany, C copies", ops, () => check(setBatchFilled(flows.fd, ops, ENTRIES)), setMany);
+  compare("hash setMany, C has them in place", ops, () => check(setBatch(flows.fd, ops, ENTRIES)), setMany);
+  const reads = 2_000_000;
+  let sum = 0n;
+  compare(
+    "mapped counter, read",
+    reads,
+    () => check(readCounters(counters.fd, reads, ENTRIES)),
+    () => {
+      for (let i = 0; i < reads; i++) sum = counters.get(i % ENTRIES);
+    },
+  );
+  kept = sum;
+  const all = 100_000;
   for (let i = 0; i < all; i++) flows.set(key(i), value(i));
   compare(
     "hash iteration, per entry",

@@ -32,6 +32,7 @@ const objects = [
   { name: "types" },
   { name: "maps" },
   { name: "fds" },
+  { name: "kinds" },
   { name: "pinned" },
   { name: "life" },
   { name: "kconfig" },

@@ -19,6 +19,7 @@ import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
 import { Fds, type Tally } from "../fixtures/fds.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
 import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
+import { type Flow, Kinds, type Odd, type Prefix4 } from "../fixtures/kinds.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
@@ -30,6 +31,9 @@ declare const types: Loaded<Types>;
 declare const fds: Loaded<Fds>;
 declare const socket: import("node:net").Socket;
 declare const tally: Tally;
+declare const kinds: Loaded<Kinds>;
+declare const flow: Flow;
+declare const odd: Odd;
 declare const key: ConnKey;
 declare const stats: ConnStats;
 
@@ -324,4 +328,82 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   types.maps.flows.set(1n, { ...flow, from: {} });
   // @ts-expect-error v4 is a number
   types.maps.flows.set(1n, { ...flow, from: { v4: "1" } });
+}
+
+// A per-CPU map has a value for each CPU; `fill` takes one for all.
+{
+  const { per_hash, per_array } = kinds.maps;
+  const values = per_hash.get(1);
+  true satisfies Same<typeof values, readonly Odd[] | undefined>;
+  const slot = per_array.get(1);
+  true satisfies Same<typeof slot, readonly Flow[]>;
+  per_hash.set(1, [odd, odd], { mode: "create" });
+  per_hash.fill(1, odd);
+  per_array.fill(1, flow);
+  for (const [key, [first]] of per_hash) (first satisfies Odd | undefined, key satisfies number);
+  // @ts-expect-error one value is not enough
+  per_hash.set(1, odd);
+  // @ts-expect-error not an array of them
+  per_hash.fill(1, [odd]);
+  // @ts-expect-error the values are the map's, not the caller's
+  per_hash.get(1)!.push(odd);
+  // @ts-expect-error an array deletes nothing
+  per_array.take(0);
+  // @ts-expect-error only per-CPU maps fill
+  kinds.maps.flows.fill(1, flow);
+  const raw = per_hash.raw.get(new Uint8Array(4));
+  true satisfies Same<typeof raw, readonly Uint8Array[] | undefined>;
+}
+
+// A trie makes keys of text; other maps have no prefixes.
+{
+  const { routes4, flows } = kinds.maps;
+  const prefix = routes4.cidr("10.0.0.0/8");
+  true satisfies Same<typeof prefix, Prefix4>;
+  routes4.set(prefix, 1);
+  routes4.cidrOf(prefix) satisfies string;
+  // @ts-expect-error text is no key
+  routes4.get("10.0.0.0/8");
+  // @ts-expect-error not a trie
+  flows.cidr("10.0.0.0/8");
+}
+
+// Queues, stacks and Bloom filters have values and no keys.
+{
+  const { fifo, lifo, seen } = kinds.maps;
+  fifo.push(flow, { mode: "overwrite" });
+  const popped = fifo.pop();
+  true satisfies Same<typeof popped, Flow | undefined>;
+  lifo.peek() satisfies number | undefined;
+  seen.add(1n);
+  seen.has(1n) satisfies boolean;
+  // @ts-expect-error a u64 is a bigint
+  seen.add(1);
+  // @ts-expect-error a queue has no keys
+  fifo.get(0);
+  // @ts-expect-error the modes of maps with keys
+  fifo.push(flow, { mode: "create" });
+  // @ts-expect-error a filter forgets nothing
+  seen.delete(1n);
+}
+
+// Many entries at once, as Maps and arrays; what comes out has the map's types.
+{
+  const { flows, slots } = kinds.maps;
+  flows.setMany(new Map([[1, flow]]), { lock: true });
+  flows.setMany([[1, flow]]);
+  const many = flows.getMany([1, 2]);
+  true satisfies Same<typeof many, (Flow | undefined)[]>;
+  const drained = flows.drain();
+  true satisfies Same<typeof drained, [number, Flow][]>;
+  flows.take(1) satisfies Flow | undefined;
+  flows.deleteMany(flows.keys()) satisfies number;
+  slots.getMany([0]) satisfies Flow[];
+  flows.info.frozen satisfies boolean | undefined;
+  // @ts-expect-error the key is a number
+  flows.setMany([["1", flow]]);
+  // @ts-expect-error an array cannot be emptied
+  slots.clear();
+  // @ts-expect-error what the kernel says is no one's to change
+  flows.info.flags = 1;
 }

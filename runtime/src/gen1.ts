@@ -50,6 +50,11 @@ export {
   taskStorage,
   type TaskStorage,
 } from "./maps/storage.ts";
+export { bloomFilter, type BloomFilterMap } from "./maps/bloom.ts";
+export { mmapableArray } from "./maps/mapped.ts";
+export { lruPercpuHash, percpuArray, percpuHash, type PerCpuArrayMap, type PerCpuHashMap } from "./maps/percpu.ts";
+export { queue, type QueueMap, stack, type StackMap } from "./maps/queue.ts";
+export { lpmTrie, type LpmTrieMap } from "./maps/trie.ts";
 export type { Program } from "./program.ts";
 export { section } from "./sections.ts";
 export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";

@@ -39,14 +39,12 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export type { Link } from "./link.ts";
-export type { ArraySetOptions } from "./maps/array.ts";
 export type { CgroupArray } from "./maps/cgrouparray.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
 export type { Descriptor, NodeSocket, PathDescriptor, SocketDescriptor } from "./maps/descriptor.ts";
-export type { SetOptions } from "./maps/flags.ts";
 export type { InnerOptions, InnerSpec } from "./maps/inner.ts";
-export type { Keyed, KeyedReader } from "./maps/keyed.ts";
+export type { Keyed, KeyedReader } from "./maps/kernelvalues.ts";
 export { ksym, type KernelSymbol } from "./maps/ksym.ts";
 export type { ArrayOfMaps, HashOfMaps } from "./maps/mapofmaps.ts";
 export { pidfd, type Pidfd } from "./maps/pidfd.ts";
@@ -66,6 +64,14 @@ export {
   type KeyedOptions,
 } from "./maps/create.ts";
 export type { Closeable, OwnedMap } from "./maps/closeable.ts";
+export type { BloomFilterMap } from "./maps/bloom.ts";
+export type { LockOptions, SetOptions } from "./maps/flags.ts";
+export type { ArraySetOptions, IndexedMap } from "./maps/indexed.ts";
+export type { MapInfo } from "./maps/info.ts";
+export type { KeyedMap } from "./maps/keyed.ts";
+export type { PerCpuArrayMap, PerCpuHashMap, PerCpuMap } from "./maps/percpu.ts";
+export type { PushOptions, QueueMap, StackMap } from "./maps/queue.ts";
+export type { LpmTrieMap } from "./maps/trie.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";

@@ -21,11 +21,18 @@ function keyed(type: string, make: string): Emitter {
     key && value && { type: generic(type, [key, value], context), table: call(make, [key, value], context) };
 }
 
-/** A kind with values by index: `s.ArrayMap<V>`, `s.array(V)`. */
-function indexed(type: string, make: string): Emitter {
+/** A kind with values and no keys of its own: `s.ArrayMap<V>`, `s.array(V)`. */
+function valued(type: string, make: string): Emitter {
   return (_map, { value }, context) =>
     value && { type: generic(type, [value], context), table: call(make, [value], context) };
 }
+
+/** BPF_F_MMAPABLE. */
+const MMAPABLE = 1 << 10;
+
+/** An array whose memory a process can map is read without system calls. */
+const array: Emitter = (map, layout, context) =>
+  valued("ArrayMap", (map.flags & MMAPABLE) === 0 ? "array" : "mmapableArray")(map, layout, context);
 
 /** The last of `uses` is the value: what it is written from comes third where it is another type. */
 function generic(type: string, uses: readonly Use[], { names }: EmitContext): string {
@@ -86,7 +93,7 @@ const stackTrace: Emitter = ({ flags, keySize, valueSize }) =>
 const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["hash", keyed("HashMap", "hash")],
   ["lru_hash", keyed("HashMap", "lruHash")],
-  ["array", indexed("ArrayMap", "array")],
+  ["array", array],
   ["array_of_maps", ofMaps("ArrayOfMaps", "arrayOfMaps", false)],
   ["hash_of_maps", ofMaps("HashOfMaps", "hashOfMaps", true)],
   ["prog_array", fixed("ProgArray", "progArray")],
@@ -99,12 +106,19 @@ const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["cpumap", fixed("CpuMap", "cpuMap", [4, 8])],
   ["cgroup_array", fixed("CgroupArray", "cgroupArray")],
   ["stack_trace", stackTrace],
-  ["sk_storage", indexed("SkStorage", "skStorage")],
-  ["inode_storage", indexed("InodeStorage", "inodeStorage")],
-  ["task_storage", indexed("TaskStorage", "taskStorage")],
-  ["cgrp_storage", indexed("CgrpStorage", "cgrpStorage")],
+  ["sk_storage", valued("SkStorage", "skStorage")],
+  ["inode_storage", valued("InodeStorage", "inodeStorage")],
+  ["task_storage", valued("TaskStorage", "taskStorage")],
+  ["cgrp_storage", valued("CgrpStorage", "cgrpStorage")],
   ["cgroup_storage", keyed("CgroupStorage", "cgroupStorage")],
   ["percpu_cgroup_storage", keyed("PercpuCgroupStorage", "percpuCgroupStorage")],
+  ["percpu_hash", keyed("PerCpuHashMap", "percpuHash")],
+  ["lru_percpu_hash", keyed("PerCpuHashMap", "lruPercpuHash")],
+  ["lpm_trie", keyed("LpmTrieMap", "lpmTrie")],
+  ["percpu_array", valued("PerCpuArrayMap", "percpuArray")],
+  ["queue", valued("QueueMap", "queue")],
+  ["stack", valued("StackMap", "stack")],
+  ["bloom_filter", valued("BloomFilterMap", "bloomFilter")],
 ]);
 
 /** The handle of `map`; a plain one where its kind has no typed verbs. */

@@ -2,44 +2,29 @@
 
 import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
+import { u32 } from "../codec/scalars.ts";
 import { isValueError, ValueError } from "../errors.ts";
 import type { functions } from "../library/functions.ts";
+import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import type { CFunction } from "../native.ts";
-import type { BpfMap, MapCore, MapSpec } from "./core.ts";
-import { lockFlag } from "./flags.ts";
-import { iterate } from "./iterator.ts";
+import { BatchWriter, type Writes } from "./batches.ts";
+import type { MapCore, MapSpec } from "./core.ts";
+import { lockFlagOf, type LockOptions } from "./flags.ts";
+import type { ArraySetOptions, IndexedMap } from "./indexed.ts";
+import { entriesOf, iterate, valuesOf } from "./iterator.ts";
 import { PlainMap } from "./plain.ts";
 import { rawBytes } from "./raw.ts";
 import { explain, makeScratch, type Scratch } from "./scratch.ts";
 
 /** An array map in the kernel. Entries can be written and never deleted. */
-export interface ArrayMap<V, VInit = V> extends BpfMap {
-  /** How many values it holds: max_entries. */
-  readonly length: number;
-  /** @throws ValueError when `index` is outside */
-  get(index: number): V;
-  /** @throws ValueError when `index` is outside, or the value does not fit its C type */
-  set(index: number, value: VInit, options?: ArraySetOptions): void;
-  /** Whether `index` is inside. */
-  has(index: number): boolean;
-  keys(): IterableIterator<number>;
-  values(): IterableIterator<V>;
-  entries(): IterableIterator<[number, V]>;
-  [Symbol.iterator](): IterableIterator<[number, V]>;
-  /** The same as {@link length}. */
-  count(): number;
+export interface ArrayMap<V, VInit = V> extends IndexedMap<V, VInit> {
   /** The same map with values as bytes of exactly its value size. */
   readonly raw: ArrayMap<Uint8Array>;
 }
 
-/** How an array map is written. */
-export interface ArraySetOptions {
-  /** Writes under the value's `bpf_spin_lock` (BPF_F_LOCK). */
-  readonly lock?: boolean | undefined;
-}
-
-class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
+/** What the maps with indexes have in common; `value` is the codec of all that one call carries. */
+export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VInit> {
   readonly #map: MapCore;
   readonly #value: Codec<V, VInit>;
   readonly #valuePath: string;
@@ -48,7 +33,7 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
   #length: number | undefined;
   // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
   #scratch: Scratch | undefined;
-  #raw: ArrayMap<Uint8Array> | undefined;
+  #writer: BatchWriter<number, VInit> | undefined;
 
   constructor(map: MapCore, value: Codec<V, VInit>) {
     super(map);
@@ -63,10 +48,14 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
     return (this.#length ??= this.#map.maxEntries);
   }
 
-  get(index: number): V {
+  get(index: number, options?: LockOptions): V {
+    const flags = options === undefined ? 0 : lockFlagOf(options);
     const scratch = this.#take(index);
     try {
-      const result = this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt);
+      const result =
+        flags === 0
+          ? this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt)
+          : this.#map.library.fn("bpf_map_lookup_elem_flags")(this.#map.rawFd, scratch.keyAt, scratch.outAt, flags);
       if (result === 0) return this.#value.read(scratch.out, 0);
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
     } catch (e) {
@@ -78,10 +67,10 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
   }
 
   set(index: number, value: VInit, options?: ArraySetOptions): void {
+    const flags = options === undefined ? 0 : lockFlagOf(options);
     const scratch = this.#take(index);
     try {
       this.#value.write(scratch.value, 0, value);
-      const flags = options?.lock === true ? lockFlag : 0;
       const result = this.#update(this.#map.rawFd, scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
     } catch (e) {
@@ -104,17 +93,13 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
     }
   }
 
-  values(): IterableIterator<V> {
-    const value = this.#value;
-    return iterate(this.#map, (at) => readChecked(value, at.values, at.valueAt, this.#valuePath));
+  values(options?: LockOptions): IterableIterator<V> {
+    return iterate(this.#map, valuesOf(this.#value, this.#valuePath), lockFlagOf(options));
   }
 
-  entries(): IterableIterator<[number, V]> {
-    const value = this.#value;
-    return iterate(this.#map, (at) => [
-      at.keys.u32(at.keyAt),
-      readChecked(value, at.values, at.valueAt, this.#valuePath),
-    ]);
+  entries(options?: LockOptions): IterableIterator<[number, V]> {
+    const reader = entriesOf(u32, "", this.#value, this.#valuePath);
+    return iterate(this.#map, reader, lockFlagOf(options));
   }
 
   [Symbol.iterator](): IterableIterator<[number, V]> {
@@ -126,27 +111,59 @@ class ArrayHandle<V, VInit> extends PlainMap implements ArrayMap<V, VInit> {
     return this.length;
   }
 
-  get raw(): ArrayMap<Uint8Array> {
-    return (this.#raw ??= new ArrayHandle(this.#map, rawBytes(this.#map.valueSize)));
+  getMany(indexes: Iterable<number>, options?: LockOptions): V[] {
+    this.#map.use();
+    return Array.from(indexes, (index) => this.get(index, options));
+  }
+
+  setMany(entries: Iterable<readonly [number, VInit]>, options?: ArraySetOptions): void {
+    this.#writer ??= new BatchWriter(this.#map, this.#index(), this.#value);
+    this.#writer.set(entries, lockFlagOf(options));
   }
 
   /** Scratch memory that holds the key of `index`. */
   #take(index: number): Scratch {
     this.#map.use();
-    if (!(Number.isInteger(index) && index >= 0 && index < this.length)) throw this.#outside(index);
-    const scratch = this.#scratch ?? makeScratch(this.#map.keySize, this.#map.valueSize);
+    this.checkIndex(index);
+    const scratch = this.#scratch ?? makeScratch(this.#map.keySize, this.#map.wholeSize);
     this.#scratch = undefined;
     scratch.key.setU32(0, index);
     return scratch;
   }
 
-  #outside(index: unknown): ValueError {
+  /** @throws ValueError when `index` is outside */
+  protected checkIndex(index: number): void {
+    if (Number.isInteger(index) && index >= 0 && index < this.length) return;
     const { name } = this.#map;
-    return new ValueError(`${name}: index ${show(index)} is outside 0..${this.length - 1}`, name);
+    throw new ValueError(`${name}: index ${show(index)} is outside 0..${this.length - 1}`, name);
+  }
+
+  /** The codec of an index, as batches write it. */
+  #index(): Writes<number> {
+    const write = (m: Memory, at: number, index: number): void => {
+      this.checkIndex(index);
+      m.setU32(at, index);
+    };
+    return { size: 4, write, check: write };
+  }
+}
+
+/** An array that is read and written by system calls. */
+export class PlainArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements ArrayMap<V, VInit> {
+  readonly #map: MapCore;
+  #raw: ArrayMap<Uint8Array> | undefined;
+
+  constructor(map: MapCore, value: Codec<V, VInit>) {
+    super(map, value);
+    this.#map = map;
+  }
+
+  get raw(): ArrayMap<Uint8Array> {
+    return (this.#raw ??= new PlainArrayHandle(this.#map, rawBytes(this.#map.valueSize)));
   }
 }
 
 /** A map of type ARRAY. For generated code. */
 export function array<V, VInit = V>(value: Codec<V, VInit>): MapSpec<ArrayMap<V, VInit>> {
-  return { type: "array", keySize: 4, valueSize: value.size, value, create: (map) => new ArrayHandle(map, value) };
+  return { type: "array", keySize: 4, valueSize: value.size, value, create: (map) => new PlainArrayHandle(map, value) };
 }

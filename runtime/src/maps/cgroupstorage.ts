@@ -1,11 +1,11 @@
 // CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: `bpf_get_local_storage` of cgroup programs (kernel/bpf/local_storage.c). The
 // kernel has deprecated both for CGRP_STORAGE.
 
-import { makeCodec } from "../codec/base.ts";
 import type { Codec } from "../codec/codec.ts";
-import { refuse } from "../memory/refuse.ts";
+import { possibleCpus } from "../library/cpus.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import { hash, type HashMap } from "./hash.ts";
+import { perCpu } from "./percpu.ts";
 import { PlainMap } from "./plain.ts";
 
 /**
@@ -81,7 +81,9 @@ export function cgroupStorage<K, V, VInit = V>(
   return {
     type: "cgroup_storage",
     keySize: key.size,
+    key,
     valueSize: value.size,
+    value,
     create: (map) => new CgroupStorageHandle(map, hash(key, value).create(map)),
   };
 }
@@ -94,52 +96,11 @@ export function percpuCgroupStorage<K, V, VInit = V>(
   return {
     type: "percpu_cgroup_storage",
     keySize: key.size,
+    key,
     valueSize: value.size,
+    value,
     create(map) {
-      const all = perCpu(value, map.library.fn("libbpf_num_possible_cpus")());
-      return new CgroupStorageHandle(map, hash(key, all).create(withValueSize(map, all.size)));
+      return new CgroupStorageHandle(map, hash(key, perCpu(value, possibleCpus(map.library))).create(map));
     },
-  };
-}
-
-/** A value for each of `cpus`, each at a multiple of 8 (`bpf_percpu_cgroup_storage_copy`). */
-function perCpu<V, VInit>(value: Codec<V, VInit>, cpus: number): Codec<readonly V[], readonly VInit[]> {
-  const stride = Math.ceil(value.size / 8) * 8;
-  return makeCodec<readonly V[], readonly VInit[]>({
-    name: `${value.name} per CPU`,
-    size: stride * cpus,
-    read: (m, at) => Array.from({ length: cpus }, (_, cpu) => value.read(m, at + cpu * stride)),
-    write(m, at, values) {
-      if (!Array.isArray(values) || values.length !== cpus) {
-        refuse(`an array of ${cpus} values, one for each possible CPU`, values);
-      }
-      for (let cpu = 0; cpu < cpus; cpu++) value.write(m, at + cpu * stride, values[cpu] as VInit);
-    },
-  });
-}
-
-/** `map` with room for values as they come from the kernel, of all CPUs. */
-function withValueSize(map: MapCore, valueSize: number): MapCore {
-  return {
-    library: map.library,
-    object: map.object,
-    name: map.name,
-    type: map.type,
-    keySize: map.keySize,
-    valueSize,
-    get rawFd() {
-      return map.rawFd;
-    },
-    get fd() {
-      return map.fd;
-    },
-    get id() {
-      return map.id;
-    },
-    get maxEntries() {
-      return map.maxEntries;
-    },
-    use: () => map.use(),
-    failure: (...args) => map.failure(...args),
   };
 }

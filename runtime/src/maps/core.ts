@@ -6,8 +6,10 @@ import { type BpfError, StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
+import { possibleCpus, strideOf } from "../library/cpus.ts";
 import { mapInfo } from "../library/info.ts";
 import { hintFor } from "./hints.ts";
+import type { MapInfo } from "./info.ts";
 
 /** What is known of a loaded map of any kind. */
 export interface BpfMap {
@@ -24,21 +26,46 @@ export interface BpfMap {
   /** In bytes; of one CPU's value for per-CPU maps. */
   readonly valueSize: number;
   readonly maxEntries: number;
+  /** What the kernel says of the map now. */
+  readonly info: MapInfo;
+  /**
+   * Makes the map constant: from now on no process can write to it by system calls, programs still can. There is no way
+   * back.
+   * @throws BpfError EBUSY while a process has it mapped for writing
+   */
+  freeze(): void;
+  /**
+   * Makes a file in a BPF file system that keeps the map alive after this process.
+   * @throws BpfError EPERM where the file system is none, EEXIST where the file is there, ENOENT without the directory
+   */
+  pin(path: string): void;
+  /**
+   * Removes the pin at `path`.
+   * @throws ValueError when another map, or none, is pinned there
+   */
+  unpin(path: string): void;
 }
 
 /** A loaded map, as the handle of its kind receives it. */
-export interface MapCore extends BpfMap {
+export interface MapCore extends Omit<BpfMap, "info" | "freeze" | "pin" | "unpin"> {
   readonly library: Library;
   /** The skeleton's object name; undefined for a map without one. */
   readonly object: string | undefined;
   /** The descriptor as a handle's hot path takes it: -1 once closed. */
   readonly rawFd: number;
   /** The maps that were loaded together with it. */
-  readonly siblings?: readonly BpfMap[] | undefined;
+  readonly siblings?: readonly Pick<BpfMap, "id" | "fd">[] | undefined;
   /** A descriptor of the object's BTF; undefined where the kernel took none. */
   readonly btfFd?: number | undefined;
+  /**
+   * What a value takes in a call, in bytes: of a per-CPU map one value for each possible CPU, each rounded up to 8
+   * (kernel/bpf/syscall.c, `bpf_map_value_size`).
+   */
+  readonly wholeSize: number;
   /** @throws StateError once closed */
   use(): number;
+  /** Has `close` called when the map is closed. */
+  onClose(close: () => void): void;
   /**
    * The error for a call on this map that gave `result` (negative errno).
    * @throws StateError once closed, which is why the call failed
@@ -72,10 +99,12 @@ export class LoadedMap implements MapCore {
   readonly keySize: number;
   readonly valueSize: number;
   readonly library: Library;
-  readonly siblings: readonly BpfMap[] | undefined;
+  readonly siblings: readonly Pick<BpfMap, "id" | "fd">[] | undefined;
   readonly btfFd: number | undefined;
   rawFd: number;
   readonly #created: boolean;
+  readonly #closers: (() => void)[] = [];
+  #wholeSize: number | undefined;
   #known: { id: number; maxEntries: number } | undefined;
 
   constructor(library: Library, fields: LoadedFields) {
@@ -103,6 +132,12 @@ export class LoadedMap implements MapCore {
     return this.#info().maxEntries;
   }
 
+  get wholeSize(): number {
+    return (this.#wholeSize ??= this.type.includes("percpu")
+      ? strideOf(this.valueSize) * possibleCpus(this.library)
+      : this.valueSize);
+  }
+
   use(): number {
     if (this.rawFd >= 0) return this.rawFd;
     const why = this.#created ? `closed with ${this.object}` : "not created, its autocreate is off";
@@ -112,6 +147,11 @@ export class LoadedMap implements MapCore {
   /** The descriptor is libbpf's and its number is soon another file's: no handle may use it from now on. */
   close(): void {
     this.rawFd = -1;
+    for (const close of this.#closers.splice(0)) close();
+  }
+
+  onClose(close: () => void): void {
+    this.#closers.push(close);
   }
 
   failure(result: number, syscall: string, verb: string, hint?: string): BpfError {

@@ -8,6 +8,17 @@ const modes = { any: 0, create: 1, update: 2 } as const;
 /** BPF_F_LOCK. */
 export const lockFlag = 4;
 
+/** How a value is read. */
+export interface LockOptions {
+  /** Reads under the value's `bpf_spin_lock` (BPF_F_LOCK), so that no half of it is older than the other. */
+  readonly lock?: boolean | undefined;
+}
+
+/** BPF_F_LOCK where `options` ask for it, else 0. */
+export function lockFlagOf(options: LockOptions | undefined): number {
+  return options?.lock === true ? lockFlag : 0;
+}
+
 /** How `set` treats a key that is there, or not. */
 export interface SetOptions {
   /**

@@ -4,45 +4,27 @@
 import { readChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
 import { isValueError } from "../errors.ts";
-import { ENOENT } from "../library/errno.ts";
+import { EINVAL, ENOENT, ENOTSUPP } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
 import type { CFunction } from "../native.ts";
-import type { BpfMap, MapCore, MapSpec } from "./core.ts";
-import { type SetOptions, updateFlags } from "./flags.ts";
-import { iterate } from "./iterator.ts";
+import { BatchWriter } from "./batches.ts";
+import type { MapCore, MapSpec } from "./core.ts";
+import { lockFlag, lockFlagOf, type LockOptions, type SetOptions, updateFlags } from "./flags.ts";
+import { entriesOf, iterate, keysOf, valuesOf } from "./iterator.ts";
+import type { KeyedMap } from "./keyed.ts";
 import { PlainMap } from "./plain.ts";
 import { rawBytes } from "./raw.ts";
 import { explain, makeScratch, type Scratch } from "./scratch.ts";
-import { walk } from "./walk.ts";
+import { takingWalk, walk } from "./walk.ts";
 
 /** A hash map in the kernel; an LRU one drops its oldest entries when it is full. */
-export interface HashMap<K, V, VInit = V> extends BpfMap {
-  /**
-   * The value of `key`, or undefined.
-   * @throws ValueError when the key does not fit its C type
-   */
-  get(key: K): V | undefined;
-  /**
-   * Writes an entry.
-   * @throws ValueError when key or value do not fit their C types
-   * @throws BpfError E2BIG when the map is full, EEXIST or ENOENT as `mode` asks
-   */
-  set(key: K, value: VInit, options?: SetOptions): void;
-  has(key: K): boolean;
-  /** Whether the key was there. */
-  delete(key: K): boolean;
-  keys(): IterableIterator<K>;
-  values(): IterableIterator<V>;
-  /** Each entry that stays in the map once; what comes or goes meanwhile may be given or not. */
-  entries(): IterableIterator<[K, V]>;
-  [Symbol.iterator](): IterableIterator<[K, V]>;
-  /** How many entries there are: the kernel does not know, so this walks the map. */
-  count(): number;
+export interface HashMap<K, V, VInit = V> extends KeyedMap<K, V, VInit> {
   /** The same map with keys and values as bytes of exactly its sizes. */
   readonly raw: HashMap<Uint8Array, Uint8Array>;
 }
 
-class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
+/** What the maps with keys have in common; `value` is the codec of all that one call carries. */
+export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V, VInit> {
   readonly #map: MapCore;
   readonly #key: Codec<K>;
   readonly #value: Codec<V, VInit>;
@@ -52,7 +34,7 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
   readonly #update: CFunction<(typeof functions)["bpf_map_update_elem"]>;
   // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
   #scratch: Scratch | undefined;
-  #raw: HashMap<Uint8Array, Uint8Array> | undefined;
+  #writer: BatchWriter<K, VInit> | undefined;
 
   constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
     super(map);
@@ -65,12 +47,15 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     this.#update = map.library.fn("bpf_map_update_elem");
   }
 
-  get(key: K): V | undefined {
+  get(key: K, options?: LockOptions): V | undefined {
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
       this.#key.write(scratch.key, 0, key);
-      const result = this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt);
+      const result =
+        options === undefined
+          ? this.#lookup(this.#map.rawFd, scratch.keyAt, scratch.outAt)
+          : this.#lookupAs(options, scratch);
       if (result === 0) return this.#value.read(scratch.out, 0);
       if (result === -ENOENT) return undefined;
       throw this.#map.failure(result, "bpf_map_lookup_elem", "get");
@@ -129,23 +114,34 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     }
   }
 
+  take(key: K, options?: LockOptions): V | undefined {
+    const flags = lockFlagOf(options);
+    const scratch = this.#scratch ?? this.#fresh();
+    this.#scratch = undefined;
+    try {
+      this.#key.write(scratch.key, 0, key);
+      const result = this.#lookupAndDelete(scratch, flags);
+      if (result === 0) return this.#value.read(scratch.out, 0);
+      if (result === -ENOENT) return undefined;
+      throw this.#map.failure(result, "bpf_map_lookup_and_delete_elem", "take");
+    } catch (e) {
+      throw this.#explainGet(e, scratch, key);
+    } finally {
+      this.#scratch = scratch;
+    }
+  }
+
   keys(): IterableIterator<K> {
-    const key = this.#key;
-    return iterate(this.#map, (at) => readChecked(key, at.keys, at.keyAt, this.#keyPath));
+    return iterate(this.#map, keysOf(this.#key, this.#keyPath));
   }
 
-  values(): IterableIterator<V> {
-    const value = this.#value;
-    return iterate(this.#map, (at) => readChecked(value, at.values, at.valueAt, this.#valuePath));
+  values(options?: LockOptions): IterableIterator<V> {
+    return iterate(this.#map, valuesOf(this.#value, this.#valuePath), lockFlagOf(options));
   }
 
-  entries(): IterableIterator<[K, V]> {
-    const key = this.#key;
-    const value = this.#value;
-    return iterate(this.#map, (at) => [
-      readChecked(key, at.keys, at.keyAt, this.#keyPath),
-      readChecked(value, at.values, at.valueAt, this.#valuePath),
-    ]);
+  entries(options?: LockOptions): IterableIterator<[K, V]> {
+    const reader = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
+    return iterate(this.#map, reader, lockFlagOf(options));
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
@@ -156,13 +152,62 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
     return walk(this.#map).count();
   }
 
-  get raw(): HashMap<Uint8Array, Uint8Array> {
-    const { keySize, valueSize } = this.#map;
-    return (this.#raw ??= new HashHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
+  getMany(keys: Iterable<K>, options?: LockOptions): (V | undefined)[] {
+    this.#map.use();
+    return Array.from(keys, (key) => this.get(key, options));
+  }
+
+  setMany(entries: Iterable<readonly [K, VInit]>, options: SetOptions = {}): void {
+    const flags = updateFlags(options, `map ${this.name}`);
+    // The kernel's batches know no mode (kernel/bpf/syscall.c, `generic_map_update_batch`).
+    if ((flags & ~lockFlag) === 0) this.#batches().set(entries, flags);
+    else for (const [key, value] of entries) this.set(key, value, options);
+  }
+
+  deleteMany(keys: Iterable<K>): number {
+    return this.#batches().delete(keys);
+  }
+
+  drain(options?: LockOptions): [K, V][] {
+    const taking = takingWalk(this.#map, lockFlagOf(options));
+    if (taking === undefined) {
+      return [...this.keys()].flatMap((key): [K, V][] => {
+        const value = this.take(key, options);
+        return value === undefined ? [] : [[key, value]];
+      });
+    }
+    const reader = entriesOf(this.#key, this.#keyPath, this.#value, this.#valuePath);
+    const taken: [K, V][] = [];
+    while (taking.next()) taken.push(reader.check(taking));
+    return taken;
+  }
+
+  clear(): void {
+    // Walking to the end is all that it takes; nothing is decoded.
+    if (takingWalk(this.#map, 0)?.count() === undefined) this.deleteMany([...this.keys()]);
   }
 
   #fresh(): Scratch {
-    return makeScratch(this.#map.keySize, this.#map.valueSize);
+    return makeScratch(this.#map.keySize, this.#map.wholeSize);
+  }
+
+  #batches(): BatchWriter<K, VInit> {
+    return (this.#writer ??= new BatchWriter(this.#map, this.#key, this.#value));
+  }
+
+  #lookupAs(options: LockOptions, { keyAt, outAt }: Scratch): number {
+    const flags = lockFlagOf(options);
+    if (flags === 0) return this.#lookup(this.#map.rawFd, keyAt, outAt);
+    return this.#map.library.fn("bpf_map_lookup_elem_flags")(this.#map.rawFd, keyAt, outAt, flags);
+  }
+
+  #lookupAndDelete({ keyAt, outAt }: Scratch, flags: number): number {
+    const { library, rawFd } = this.#map;
+    const result = library.fn("bpf_map_lookup_and_delete_elem_flags")(rawFd, keyAt, outAt, flags);
+    // Hash maps have it since Linux 5.14, tries do not.
+    if (result !== -ENOTSUPP && !(result === -EINVAL && flags === 0)) return result;
+    const found = this.#lookup(rawFd, keyAt, outAt);
+    return found === 0 ? library.fn("bpf_map_delete_elem")(rawFd, keyAt) : found;
   }
 
   // What a caught `error` comes from, in the order that the caller expects: the closed map, the key, the value. The slow
@@ -180,6 +225,21 @@ class HashHandle<K, V, VInit> extends PlainMap implements HashMap<K, V, VInit> {
 
   #explainSet(error: unknown, scratch: Scratch, key: K, value: VInit): unknown {
     return explain(this.#explain(error, scratch, key), this.#value, scratch.value, value, this.#valuePath);
+  }
+}
+
+class HashHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements HashMap<K, V, VInit> {
+  readonly #map: MapCore;
+  #raw: HashMap<Uint8Array, Uint8Array> | undefined;
+
+  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+    super(map, key, value);
+    this.#map = map;
+  }
+
+  get raw(): HashMap<Uint8Array, Uint8Array> {
+    const { keySize, valueSize } = this.#map;
+    return (this.#raw ??= new HashHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
   }
 }
 

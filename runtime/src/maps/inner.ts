@@ -138,7 +138,7 @@ export class Inner<M extends BpfMap> {
 }
 
 /** The map's descriptor; undefined once its handle is closed. */
-function fdIfOpen(map: BpfMap): number | undefined {
+function fdIfOpen(map: Pick<BpfMap, "fd">): number | undefined {
   try {
     return map.fd;
   } catch {

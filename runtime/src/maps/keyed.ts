@@ -1,79 +1,51 @@
-// What maps have in common whose values are the kernel's own and stand under keys: the words of ES `Map`, over a hash
-// handle, without what makes sense only for bytes of the user's.
+// The words of every map that has keys: those of ES `Map`, and the ones that take many entries at once.
 
-import type { Codec } from "../codec/codec.ts";
-import type { BpfMap, MapCore } from "./core.ts";
-import { hash, type HashMap } from "./hash.ts";
-import { PlainMap } from "./plain.ts";
-import type { ModeOptions } from "./slots.ts";
+import type { BpfMap } from "./core.ts";
+import type { LockOptions, SetOptions } from "./flags.ts";
 
-/** A map whose entries can be read and taken out. */
-export interface KeyedReader<K, V> extends BpfMap {
-  get(key: K): V | undefined;
+/** A map from keys to values. */
+export interface KeyedMap<K, V, VInit = V> extends BpfMap {
+  /**
+   * The value of `key`, or undefined.
+   * @throws ValueError when the key does not fit its C type
+   */
+  get(key: K, options?: LockOptions): V | undefined;
+  /**
+   * Writes an entry.
+   * @throws ValueError when key or value do not fit their C types
+   * @throws BpfError E2BIG when the map is full, EEXIST or ENOENT as `mode` asks
+   */
+  set(key: K, value: VInit, options?: SetOptions): void;
   has(key: K): boolean;
   /** Whether the key was there. */
   delete(key: K): boolean;
-  keys(): IterableIterator<K>;
-  values(): IterableIterator<V>;
-  entries(): IterableIterator<[K, V]>;
-  [Symbol.iterator](): IterableIterator<[K, V]>;
-  /** How many entries there are, which walks the map. */
-  count(): number;
-}
-
-/** A map whose entries can be put in, too. */
-export interface Keyed<K, V, Init> extends KeyedReader<K, V> {
   /**
-   * Writes an entry.
-   * @throws ValueError when the key does not fit its C type, or the value is none
-   * @throws BpfError when the kernel does not take it, with what it wants
+   * The value of `key`, which is deleted; undefined when it is not there. Nothing is lost between the two in hash maps
+   * since Linux 5.14; in tries and before, what is written between reading and deleting is gone with the key.
    */
-  set(key: K, value: Init, options?: ModeOptions): void;
-}
-
-export class KeyedReaderHandle<K, V, Init> extends PlainMap implements KeyedReader<K, V> {
-  protected readonly cells: HashMap<K, V, Init>;
-
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, Init>) {
-    super(map);
-    this.cells = hash(key, value).create(map);
-  }
-
-  get(key: K): V | undefined {
-    return this.cells.get(key);
-  }
-
-  has(key: K): boolean {
-    return this.cells.has(key);
-  }
-
-  delete(key: K): boolean {
-    return this.cells.delete(key);
-  }
-
-  keys(): IterableIterator<K> {
-    return this.cells.keys();
-  }
-
-  values(): IterableIterator<V> {
-    return this.cells.values();
-  }
-
-  entries(): IterableIterator<[K, V]> {
-    return this.cells.entries();
-  }
-
-  [Symbol.iterator](): IterableIterator<[K, V]> {
-    return this.entries();
-  }
-
-  count(): number {
-    return this.cells.count();
-  }
-}
-
-export class KeyedHandle<K, V, Init> extends KeyedReaderHandle<K, V, Init> implements Keyed<K, V, Init> {
-  set(key: K, value: Init, options?: ModeOptions): void {
-    this.cells.set(key, value, options);
-  }
+  take(key: K, options?: LockOptions): V | undefined;
+  keys(): IterableIterator<K>;
+  values(options?: LockOptions): IterableIterator<V>;
+  /** Each entry that stays in the map once; what comes or goes meanwhile may be given or not. */
+  entries(options?: LockOptions): IterableIterator<[K, V]>;
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** How many entries there are: the kernel does not know, so this walks the map. */
+  count(): number;
+  /** The values of `keys`, in their order; undefined for each that is not there. One call each: the kernel has no batch. */
+  getMany(keys: Iterable<K>, options?: LockOptions): (V | undefined)[];
+  /**
+   * Writes entries in their order, as `set` would one by one, with a call for each thousand or so (a call for each where
+   * `mode` is not "any", and before Linux 5.6). Those before one that fails are written.
+   */
+  setMany(entries: Iterable<readonly [K, VInit]>, options?: SetOptions): void;
+  /** Deletes `keys` and says how many were there. */
+  deleteMany(keys: Iterable<K>): number;
+  /**
+   * Takes every entry out of the map. What programs write meanwhile is either given or stays, in hash maps since Linux
+   * 5.6; in tries and before, see {@link take}.
+   * @throws ValueError for a 64-bit integer that no number holds (`--int64 number`); what was taken with it is gone
+   */
+  drain(options?: LockOptions): [K, V][];
+  /** Deletes every entry. What programs write meanwhile may stay. */
+  clear(): void;
 }

@@ -24,6 +24,7 @@ export class KeyWalk {
   readonly #valuesAt: number;
   readonly #bytes: Uint8Array;
   readonly #stride: number;
+  readonly #flags: number;
   readonly #given = new Set<string>();
   readonly #getNextKey: CFunction<(typeof functions)["bpf_map_get_next_key"]>;
   #steps: number;
@@ -31,12 +32,14 @@ export class KeyWalk {
   #ahead: 0 | 1 | undefined;
   #started = false;
 
-  constructor(map: MapCore) {
+  /** `flags` are those of looking up. */
+  constructor(map: MapCore, flags = 0) {
     this.#map = map;
+    this.#flags = flags;
     this.#stride = aligned(map.keySize);
-    const buffer = new ArrayBuffer(2 * this.#stride + aligned(map.valueSize));
+    const buffer = new ArrayBuffer(2 * this.#stride + aligned(map.wholeSize));
     const keys = area(buffer, 0, this.#stride + map.keySize);
-    const values = area(buffer, 2 * this.#stride, map.valueSize);
+    const values = area(buffer, 2 * this.#stride, map.wholeSize);
     this.keys = keys.memory.asKeys();
     this.#keysAt = keys.at;
     this.#bytes = new Uint8Array(buffer);
@@ -47,7 +50,7 @@ export class KeyWalk {
   }
 
   next(): boolean {
-    const lookup = this.#map.library.fn("bpf_map_lookup_elem");
+    const lookup = this.#map.library.fn("bpf_map_lookup_elem_flags");
     for (;;) {
       const fd = this.#map.use();
       if (!this.#started) {
@@ -59,10 +62,10 @@ export class KeyWalk {
       this.#given.add(this.#text(current));
       this.#ahead = this.#after(current);
       this.keyAt = current * this.#stride;
-      const result = lookup(fd, this.#keysAt + this.keyAt, this.#valuesAt);
+      const result = lookup(fd, this.#keysAt + this.keyAt, this.#valuesAt, this.#flags);
       if (result === 0) return true;
       // Gone since the kernel named it.
-      if (result !== -ENOENT) throw this.#map.failure(result, "bpf_map_lookup_elem", "iterate");
+      if (result !== -ENOENT) throw this.#map.failure(result, "bpf_map_lookup_elem_flags", "iterate");
     }
   }
 

@@ -4,7 +4,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import { reference } from "./descriptor.ts";
 import { Inner, type InnerOptions, type InnerSpec } from "./inner.ts";
-import { type Keyed, KeyedHandle } from "./keyed.ts";
+import { type Keyed, KeyedHandle } from "./kernelvalues.ts";
 import type { OwnedMap } from "./closeable.ts";
 import { type ModeOptions, type Slots, SlotsHandle } from "./slots.ts";
 
@@ -87,5 +87,5 @@ export function hashOfMaps<K, M extends BpfMap>(
   definition: InnerSpec,
 ): MapSpec<HashOfMaps<K, M>> {
   const create = (map: MapCore): HashOfMaps<K, M> => new HashOfMapsHandle(map, key, new Inner(map, inner, definition));
-  return { type: "hash_of_maps", keySize: key.size, valueSize: 4, create };
+  return { type: "hash_of_maps", keySize: key.size, valueSize: 4, key, create };
 }

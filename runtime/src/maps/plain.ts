@@ -1,7 +1,10 @@
 // The handle of a map of a kind that has no typed verbs: what it is, and its descriptor for other libraries. The handles
 // of the other kinds extend it.
 
+import { EBUSY } from "../library/errno.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
+import { describeMap, type MapInfo } from "./info.ts";
+import { pinMap, unpinMap } from "./pins.ts";
 
 /** What every map handle says of its map. */
 export class PlainMap implements BpfMap {
@@ -31,6 +34,25 @@ export class PlainMap implements BpfMap {
   }
   get maxEntries(): number {
     return this.#core.maxEntries;
+  }
+
+  get info(): MapInfo {
+    return describeMap(this.#core);
+  }
+
+  freeze(): void {
+    const result = this.#core.library.fn("bpf_map_freeze")(this.#core.use());
+    if (result === 0) return;
+    const hint = result === -EBUSY ? "a process has it mapped for writing" : undefined;
+    throw this.#core.failure(result, "bpf_map_freeze", "freeze", hint);
+  }
+
+  pin(path: string): void {
+    pinMap(this.#core, path);
+  }
+
+  unpin(path: string): void {
+    unpinMap(this.#core, path);
   }
 }
 

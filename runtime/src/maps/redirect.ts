@@ -8,7 +8,7 @@ import { refuse } from "../memory/refuse.ts";
 import type { Program } from "../program.ts";
 import type { MapCore, MapSpec } from "./core.ts";
 import { objectOf } from "./descriptor.ts";
-import { type Keyed, KeyedHandle } from "./keyed.ts";
+import { type Keyed, KeyedHandle } from "./kernelvalues.ts";
 import { type ModeOptions, type Slots, SlotsHandle } from "./slots.ts";
 
 /** A device in a map: as it is read. */

@@ -44,7 +44,13 @@ export function makeScratch(keySize: number, valueSize: number): Scratch {
 }
 
 /** What to throw for `error`, which `codec.write` threw: the slow way knows the place in `value`. As `writeChecked` does. */
-export function explain<T>(error: unknown, codec: Codec<unknown, T>, m: Memory, value: T, path: string): unknown {
+export function explain<T>(
+  error: unknown,
+  codec: Pick<Codec<unknown, T>, "check">,
+  m: Memory,
+  value: T,
+  path: string,
+): unknown {
   if (isValueError(error) || error instanceof TypeError) codec.check(m, 0, value, path);
   return error;
 }

@@ -6,7 +6,7 @@ import type { Codec } from "../codec/codec.ts";
 import { isBpfError } from "../errors.ts";
 import type { MapSpec } from "./core.ts";
 import { type SocketDescriptor, socketOf } from "./descriptor.ts";
-import { type Keyed, KeyedHandle } from "./keyed.ts";
+import { type Keyed, KeyedHandle } from "./kernelvalues.ts";
 import { type ModeOptions, type Slots, SlotsHandle, WriteOnlyHandle, type WriteOnlySlots } from "./slots.ts";
 
 /**
@@ -89,6 +89,7 @@ export function sockHash<K>(key: Codec<K>): MapSpec<SockHash<K>> {
   return {
     type: "sockhash",
     keySize: key.size,
+    key,
     valueSize: undefined,
     create: (map) => new KeyedHandle(map, key, socket(map.valueSize)),
   };

@@ -5,7 +5,7 @@ import type { Codec } from "../codec/codec.ts";
 import { u32 } from "../codec/scalars.ts";
 import { refuse } from "../memory/refuse.ts";
 import type { MapSpec } from "./core.ts";
-import { type KeyedReader, KeyedReaderHandle } from "./keyed.ts";
+import { type KeyedReader, KeyedReaderHandle } from "./kernelvalues.ts";
 
 /**
  * Stacks by the id that `bpf_get_stackid` gave the program: `get(id)` is the addresses, innermost first, of the kernel

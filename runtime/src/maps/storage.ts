@@ -79,7 +79,7 @@ function storage<Of, V, VInit>(
   value: Codec<V, VInit>,
   withFd: With<Of>,
 ): MapSpec<LocalStorage<Of, V, VInit>> {
-  return { type, keySize: 4, valueSize: value.size, create: (map) => new StorageHandle(map, value, withFd) };
+  return { type, keySize: 4, valueSize: value.size, value, create: (map) => new StorageHandle(map, value, withFd) };
 }
 
 function withHandle<Of>(find: (of: Of) => number): With<Of> {

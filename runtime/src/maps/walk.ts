@@ -23,18 +23,31 @@ export interface Walk {
 const wantedEntries = 1024;
 const wantedBytes = 1 << 20;
 
-/** A walk over all of `map`, in the kernel's order; `capacity` is how many entries its batches hold at first. */
-export function walk(map: MapCore, capacity: number = capacityFor(map)): Walk {
-  const batches = new BatchWalk(map, capacity);
-  return batches.start() ? batches : new KeyWalk(map);
+/**
+ * A walk over all of `map`, in the kernel's order; `flags` are BPF_F_LOCK or 0, `capacity` is how many entries its batches
+ * hold at first.
+ */
+export function walk(map: MapCore, flags = 0, capacity: number = capacityFor(map)): Walk {
+  // In a trie batches start all over when the key where one ended is gone (kernel/bpf/lpm_trie.c, `trie_get_next_key`).
+  if (map.type === "lpm_trie") return new KeyWalk(map, flags);
+  const batches = new BatchWalk(map, capacity, "bpf_map_lookup_batch", flags);
+  return batches.start() ? batches : new KeyWalk(map, flags);
 }
 
-function capacityFor({ keySize, valueSize, maxEntries }: MapCore): number {
-  const affordable = Math.max(Math.floor(wantedBytes / Math.max(keySize + valueSize, 1)), 16);
+/** The same, deleting each entry as it is fetched; undefined where the kernel has no such batches for this map. */
+export function takingWalk(map: MapCore, flags: number): Walk | undefined {
+  const batches = new BatchWalk(map, capacityFor(map), "bpf_map_lookup_and_delete_batch", flags);
+  return batches.start() ? batches : undefined;
+}
+
+/** How many entries a batch should hold. */
+export function capacityFor({ keySize, wholeSize, maxEntries }: MapCore): number {
+  const affordable = Math.max(Math.floor(wantedBytes / Math.max(keySize + wholeSize, 1)), 16);
   return Math.min(wantedEntries, affordable, Math.max(maxEntries, 1));
 }
 
-interface Batch {
+/** The memory of one batch, of `capacity` entries. */
+export interface Batch {
   readonly capacity: number;
   readonly cursor: Uint8Array;
   readonly cursorAt: number;
@@ -46,15 +59,15 @@ interface Batch {
   readonly valuesAt: number;
 }
 
-function makeBatch({ keySize, valueSize }: MapCore, capacity: number): Batch {
+export function makeBatch({ keySize, wholeSize }: MapCore, capacity: number): Batch {
   // Hash maps keep 4 bytes in the cursor, all others a key (kernel/bpf/hashtab.c, `generic_map_lookup_batch`).
   const cursorSize = Math.max(keySize, 4);
   const countFrom = aligned(cursorSize);
   const keysFrom = countFrom + aligned(4);
   const valuesFrom = keysFrom + aligned(keySize * capacity);
-  const buffer = new ArrayBuffer(valuesFrom + aligned(valueSize * capacity));
+  const buffer = new ArrayBuffer(valuesFrom + aligned(wholeSize * capacity));
   const keys = area(buffer, keysFrom, keySize * capacity);
-  const values = area(buffer, valuesFrom, valueSize * capacity);
+  const values = area(buffer, valuesFrom, wholeSize * capacity);
   const at = addressOf(buffer);
   return {
     capacity,
@@ -69,6 +82,20 @@ function makeBatch({ keySize, valueSize }: MapCore, capacity: number): Batch {
   };
 }
 
+/** `struct bpf_map_batch_opts`, kept alive beside its address. */
+export interface BatchOptions {
+  readonly bytes: BigUint64Array;
+  readonly at: number;
+}
+
+/** The options that carry `flags`; undefined, which is NULL, for none. */
+export function batchOptions(flags: number): BatchOptions | undefined {
+  if (flags === 0) return undefined;
+  // sz, elem_flags, flags
+  const bytes = new BigUint64Array([24n, BigInt(flags), 0n]);
+  return { bytes, at: addressOf(bytes.buffer) };
+}
+
 /** Each entry once; of those that come and go meanwhile it may see any, as the kernel does bucket by bucket. */
 class BatchWalk implements Walk {
   keys: Memory;
@@ -76,14 +103,25 @@ class BatchWalk implements Walk {
   keyAt = 0;
   valueAt = 0;
   readonly #map: MapCore;
+  readonly #call: "bpf_map_lookup_batch" | "bpf_map_lookup_and_delete_batch";
+  readonly #options: BatchOptions | undefined;
+  readonly #wholeSize: number;
   #batch: Batch;
   #index = -1;
   #filled = 0;
   #started = false;
   #last = false;
 
-  constructor(map: MapCore, capacity: number) {
+  constructor(
+    map: MapCore,
+    capacity: number,
+    call: "bpf_map_lookup_batch" | "bpf_map_lookup_and_delete_batch",
+    flags: number,
+  ) {
     this.#map = map;
+    this.#call = call;
+    this.#options = batchOptions(flags);
+    this.#wholeSize = map.wholeSize;
     this.#batch = makeBatch(map, capacity);
     this.keys = this.#batch.keys;
     this.values = this.#batch.values;
@@ -107,7 +145,7 @@ class BatchWalk implements Walk {
       this.#check(this.#fetch());
     }
     this.keyAt = this.#index * this.#map.keySize;
-    this.valueAt = this.#index * this.#map.valueSize;
+    this.valueAt = this.#index * this.#wholeSize;
     return true;
   }
 
@@ -122,16 +160,26 @@ class BatchWalk implements Walk {
   }
 
   #check(result: number): void {
-    if (result < 0) throw this.#map.failure(result, "bpf_map_lookup_batch", "iterate");
+    if (result < 0)
+      throw this.#map.failure(result, this.#call, this.#call === "bpf_map_lookup_batch" ? "iterate" : "drain");
   }
 
   /** 0, or a negative errno. The batch that ends with ENOENT is the last one and holds entries all the same. */
   #fetch(): number {
-    const lookup = this.#map.library.fn("bpf_map_lookup_batch");
+    const lookup = this.#map.library.fn(this.#call);
+    const options = this.#options?.at ?? 0;
     for (;;) {
       const { capacity, count, cursorAt, keysAt, valuesAt, countAt } = this.#batch;
       count[0] = capacity;
-      const result = lookup(this.#map.use(), this.#started ? cursorAt : 0, cursorAt, keysAt, valuesAt, countAt, 0);
+      const result = lookup(
+        this.#map.use(),
+        this.#started ? cursorAt : 0,
+        cursorAt,
+        keysAt,
+        valuesAt,
+        countAt,
+        options,
+      );
       if (result === -ENOSPC) {
         this.#grow();
         continue;

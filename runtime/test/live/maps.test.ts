@@ -249,11 +249,11 @@ describe("walking", () => {
 
   test("grows its batches when one bucket holds more", () => {
     fill(live.maps.counts, 5000);
-    const entries = walk(coreOfCounts(), 1);
+    const entries = walk(coreOfCounts(), 0, 1);
     const seen = new Map<number, bigint>();
     while (entries.next()) seen.set(entries.keys.u32(entries.keyAt), entries.values.u64(entries.valueAt));
     expect(seen).toEqual(new Map(live.maps.counts));
-    expect(walk(coreOfCounts(), 1).count()).toBe(5000);
+    expect(walk(coreOfCounts(), 0, 1).count()).toBe(5000);
     clear(live.maps.counts);
   });
 });

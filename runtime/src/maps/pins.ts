@@ -1,0 +1,48 @@
+// Files in a BPF file system that keep a map alive: made and removed.
+
+import { ValueError } from "../errors.ts";
+import { EEXIST, ENOENT, EPERM } from "../library/errno.ts";
+import { mapInfo } from "../library/info.ts";
+import { show } from "../memory/refuse.ts";
+import { libc } from "../native.ts";
+import type { MapCore } from "./core.ts";
+
+/** Makes the pin (BPF_OBJ_PIN). */
+export function pinMap(map: MapCore, file: string): void {
+  const fd = map.use();
+  checkPath(map, "pin", file);
+  const result = map.library.fn("bpf_obj_pin")(fd, file);
+  if (result < 0) throw map.failure(result, "bpf_obj_pin", "pin", hints.get(-result)?.(file));
+}
+
+/** Removes the pin, once the kernel has said that it is this map's. */
+export function unpinMap(map: MapCore, file: string): void {
+  map.use();
+  checkPath(map, "unpin", file);
+  const other = map.library.fn("bpf_obj_get")(file);
+  let id: number | undefined;
+  if (other >= 0) {
+    try {
+      id = mapInfo(map.library, other).info?.id;
+    } finally {
+      libc().close(other);
+    }
+  }
+  if (id !== map.id) {
+    const path = `map ${map.name}: unpin`;
+    throw new ValueError(`${path}: expected a pin of this map, got ${show(file)}`, path);
+  }
+  process.getBuiltinModule("node:fs").unlinkSync(file);
+}
+
+const hints: ReadonlyMap<number, (file: string) => string> = /*@__PURE__*/ new Map([
+  [EPERM, () => "the directory is in no BPF file system, or CAP_BPF is missing (use /sys/fs/bpf)"],
+  [EEXIST, (file: string) => `${file} is there already`],
+  [ENOENT, (file: string) => `the directory of ${file} does not exist`],
+]);
+
+function checkPath(map: MapCore, verb: string, file: unknown): void {
+  if (typeof file === "string" && file.startsWith("/") && !file.includes("\0")) return;
+  const path = `map ${map.name}: ${verb}`;
+  throw new ValueError(`${path}: expected an absolute path, got ${show(file)}`, path);
+}

@@ -1,0 +1,69 @@
+// LPM_TRIE maps: keys are prefixes, and a lookup finds the longest one that contains what is looked up.
+
+import type { Codec } from "../codec/codec.ts";
+import { cidrBytes, cidrText } from "./cidr.ts";
+import type { MapCore, MapSpec } from "./core.ts";
+import type { LockOptions } from "./flags.ts";
+import { KeyedHandle } from "./hash.ts";
+import type { KeyedMap } from "./keyed.ts";
+import { rawBytes } from "./raw.ts";
+
+/** A trie of prefixes. */
+export interface LpmTrieMap<K, V, VInit = V> extends KeyedMap<K, V, VInit> {
+  /** The value of the longest prefix that contains `key`, or undefined. */
+  get(key: K, options?: LockOptions): V | undefined;
+  /** Whether a prefix contains `key`. */
+  has(key: K): boolean;
+  /** Deletes exactly this prefix; whether it was there. */
+  delete(key: K): boolean;
+  /**
+   * The key of a prefix of IP addresses, for maps whose key is a u32 of prefix length and 4 or 16 bytes of address:
+   * "10.0.0.0/8", "2001:db8::/32". An address alone is its own prefix, as lookups want it: "10.1.2.3".
+   * @throws ValueError when it is no such prefix, or of the other family, or has bits set after the prefix
+   * @example
+   * routes.set(routes.cidr("10.0.0.0/8"), 1);
+   * routes.get(routes.cidr("10.1.2.3")); // 1
+   */
+  cidr(text: string): K;
+  /** The prefix in a key, as {@link cidr} takes it. */
+  cidrOf(key: K): string;
+  /** The same map with keys and values as bytes of exactly its sizes. */
+  readonly raw: LpmTrieMap<Uint8Array, Uint8Array>;
+}
+
+class LpmTrieHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements LpmTrieMap<K, V, VInit> {
+  readonly #map: MapCore;
+  readonly #key: Codec<K>;
+  #raw: LpmTrieMap<Uint8Array, Uint8Array> | undefined;
+
+  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+    super(map, key, value);
+    this.#map = map;
+    this.#key = key;
+  }
+
+  cidr(text: string): K {
+    return this.#key.decode(cidrBytes(text, this.#map.keySize, `map ${this.#map.name}: cidr`));
+  }
+
+  cidrOf(key: K): string {
+    return cidrText(this.#key.encode(key), `map ${this.#map.name}: cidrOf`);
+  }
+
+  get raw(): LpmTrieMap<Uint8Array, Uint8Array> {
+    const { keySize, valueSize } = this.#map;
+    return (this.#raw ??= new LpmTrieHandle(this.#map, rawBytes(keySize), rawBytes(valueSize)));
+  }
+}
+
+/** A map of type LPM_TRIE. For generated code. */
+export function lpmTrie<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<LpmTrieMap<K, V, VInit>> {
+  return {
+    type: "lpm_trie",
+    keySize: key.size,
+    key,
+    valueSize: value.size,
+    value,
+    create: (map) => new LpmTrieHandle(map, key, value),
+  };
+}
