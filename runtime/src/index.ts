@@ -66,6 +66,7 @@ export {
 export type { Closeable, OwnedMap } from "./maps/closeable.ts";
 export type { BloomFilterMap } from "./maps/bloom.ts";
 export type { LockOptions, SetOptions } from "./maps/flags.ts";
+export type { ResetOptions } from "./maps/guard.ts";
 export type { ArraySetOptions, IndexedMap } from "./maps/indexed.ts";
 export type { MapInfo } from "./maps/info.ts";
 export type { KeyedMap } from "./maps/keyed.ts";

@@ -144,7 +144,7 @@ describe.each(specimens)("$name", ({ module, object, layouts, types }) => {
     const dice = random(12);
     for (const { ident, variables } of layouts.sections) {
       const section = live[ident]!;
-      if (!/^rodata/.test(ident)) {
+      if (!/^(rodata|kconfig)/.test(ident)) {
         for (const { name, layout } of variables) section[name] = twinOf(dice, layout, types).js;
       }
       const id = idOf(ident, object);

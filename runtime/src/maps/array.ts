@@ -10,6 +10,7 @@ import { show } from "../memory/refuse.ts";
 import type { CFunction } from "../native.ts";
 import { BatchWriter, type Writes } from "./batches.ts";
 import type { MapCore, MapSpec } from "./core.ts";
+import { type Guard, guardOf } from "./guard.ts";
 import { lockFlagOf, type LockOptions } from "./flags.ts";
 import type { ArraySetOptions, IndexedMap } from "./indexed.ts";
 import { entriesOf, iterate, valuesOf } from "./iterator.ts";
@@ -30,6 +31,7 @@ export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VIn
   readonly #valuePath: string;
   readonly #lookup: CFunction<(typeof functions)["bpf_map_lookup_elem"]>;
   readonly #update: CFunction<(typeof functions)["bpf_map_update_elem"]>;
+  readonly #guard: Guard | undefined;
   #length: number | undefined;
   // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
   #scratch: Scratch | undefined;
@@ -42,6 +44,7 @@ export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VIn
     this.#valuePath = `map ${map.name}: value`;
     this.#lookup = map.library.fn("bpf_map_lookup_elem");
     this.#update = map.library.fn("bpf_map_update_elem");
+    this.#guard = guardOf(value, map.name);
   }
 
   get length(): number {
@@ -67,6 +70,7 @@ export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VIn
   }
 
   set(index: number, value: VInit, options?: ArraySetOptions): void {
+    if (this.#guard !== undefined) this.#guard(options);
     const flags = options === undefined ? 0 : lockFlagOf(options);
     const scratch = this.#take(index);
     try {
@@ -117,6 +121,7 @@ export class ArrayHandle<V, VInit> extends PlainMap implements IndexedMap<V, VIn
   }
 
   setMany(entries: Iterable<readonly [number, VInit]>, options?: ArraySetOptions): void {
+    this.#guard?.(options);
     this.#writer ??= new BatchWriter(this.#map, this.#index(), this.#value);
     this.#writer.set(entries, lockFlagOf(options));
   }

@@ -2,6 +2,7 @@
 
 import { ValueError } from "../errors.ts";
 import { show } from "../memory/refuse.ts";
+import type { ResetOptions } from "./guard.ts";
 
 const modes = { any: 0, create: 1, update: 2 } as const;
 
@@ -20,7 +21,7 @@ export function lockFlagOf(options: LockOptions | undefined): number {
 }
 
 /** How `set` treats a key that is there, or not. */
-export interface SetOptions {
+export interface SetOptions extends ResetOptions {
   /**
    * "any" (the default) writes either way, "create" only a new key (BPF_NOEXIST), "update" only a known one (BPF_EXIST).
    */

@@ -10,6 +10,7 @@ import type { CFunction } from "../native.ts";
 import { BatchWriter } from "./batches.ts";
 import type { MapCore, MapSpec } from "./core.ts";
 import { lockFlag, lockFlagOf, type LockOptions, type SetOptions, updateFlags } from "./flags.ts";
+import { type Guard, guardOf } from "./guard.ts";
 import { entriesOf, iterate, keysOf, valuesOf } from "./iterator.ts";
 import type { KeyedMap } from "./keyed.ts";
 import { PlainMap } from "./plain.ts";
@@ -32,6 +33,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
   readonly #valuePath: string;
   readonly #lookup: CFunction<(typeof functions)["bpf_map_lookup_elem"]>;
   readonly #update: CFunction<(typeof functions)["bpf_map_update_elem"]>;
+  readonly #guard: Guard | undefined;
   // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
   #scratch: Scratch | undefined;
   #writer: BatchWriter<K, VInit> | undefined;
@@ -45,6 +47,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     this.#valuePath = `map ${map.name}: value`;
     this.#lookup = map.library.fn("bpf_map_lookup_elem");
     this.#update = map.library.fn("bpf_map_update_elem");
+    this.#guard = guardOf(value, map.name);
   }
 
   get(key: K, options?: LockOptions): V | undefined {
@@ -67,6 +70,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
   }
 
   set(key: K, value: VInit, options?: SetOptions): void {
+    if (this.#guard !== undefined) this.#guard(options);
     const flags = options === undefined ? 0 : updateFlags(options, `map ${this.name}`);
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
@@ -158,6 +162,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
   }
 
   setMany(entries: Iterable<readonly [K, VInit]>, options: SetOptions = {}): void {
+    this.#guard?.(options);
     const flags = updateFlags(options, `map ${this.name}`);
     // The kernel's batches know no mode (kernel/bpf/syscall.c, `generic_map_update_batch`).
     if ((flags & ~lockFlag) === 0) this.#batches().set(entries, flags);

@@ -1,10 +1,11 @@
 // The words of every map whose keys are the indexes 0 to length - 1.
 
 import type { BpfMap } from "./core.ts";
+import type { ResetOptions } from "./guard.ts";
 import type { LockOptions } from "./flags.ts";
 
 /** How an array map is written. */
-export interface ArraySetOptions {
+export interface ArraySetOptions extends ResetOptions {
   /** Writes under the value's `bpf_spin_lock` (BPF_F_LOCK). */
   readonly lock?: boolean | undefined;
 }

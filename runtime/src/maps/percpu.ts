@@ -4,6 +4,7 @@
 import { makeCodec } from "../codec/base.ts";
 import { refuseAt } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
+import { kernelFieldsOf } from "../codec/fields.ts";
 import { refuse } from "../memory/refuse.ts";
 import { possibleCpus, strideOf } from "../library/cpus.ts";
 import { ArrayHandle } from "./array.ts";
@@ -43,6 +44,7 @@ export function perCpu<V, VInit>(codec: Codec<V, VInit>, cpus: number): Codec<re
   return makeCodec<readonly V[], readonly VInit[]>({
     name: `${codec.name} per CPU`,
     size: stride * cpus,
+    kernelFields: () => kernelFieldsOf(codec),
     read(m, at) {
       const values: V[] = [];
       for (let cpu = 0, p = at; cpu < cpus; cpu++, p += stride) values.push(codec.read(m, p));

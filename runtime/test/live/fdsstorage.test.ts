@@ -210,7 +210,7 @@ describe("storage of cgroup programs", () => {
     expect(sum(attached_percpu.get(id)!)).toBeGreaterThan(before);
     expect(dumpedWords(attached.id).map(([, value]) => BigInt(value))).toEqual([...attached.values()]);
     expect(thrownBy(() => attached_percpu.set(id, [])).message).toBe(
-      `map attached_percpu: value: expected an array of ${cpus} values, one for each possible CPU, got an array`,
+      `map attached_percpu: value: expected an array of ${cpus} values, one for each possible CPU, got 0`,
     );
   });
 
