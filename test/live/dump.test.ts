@@ -126,7 +126,7 @@ describe.each(specimens)("$name", ({ module, object, layouts, types }) => {
       if (hasFloat(value.layout, types)) continue;
       const stored = twinOf(dice, value.layout, types).js;
       const at = map.type === "array" ? 0 : twinOf(dice, key!.layout, types).js;
-      map.set(at, stored as never);
+      map.set(at, stored as never, { resetKernelFields: true });
       const entry = dump(map.id)[0]!;
       const [ours] = [...map.entries()];
       if (entry.formatted === undefined) continue; // no BTF for this map
