@@ -25,6 +25,7 @@ const KINDS: ReadonlySet<ts.SyntaxKind> = new Set([
   SyntaxKind.QualifiedName,
   SyntaxKind.TypeLiteral,
   SyntaxKind.ArrayType,
+  SyntaxKind.TupleType,
   SyntaxKind.ParenthesizedType,
   SyntaxKind.TypeOperator,
   SyntaxKind.UnionType,
@@ -62,19 +63,23 @@ const KINDS: ReadonlySet<ts.SyntaxKind> = new Set([
 ]);
 
 const SCALARS = ["bool", "u8", "u16", "u32", "u64", "u128", "s8", "s16", "s32", "s64", "s128", "f32", "f64"];
+const VIEWS = ["ipv4", "ipv6", "mac", "be16", "be32", "be64"];
 
 /** What a module takes from the runtime. */
 const RUNTIME: ReadonlySet<string> = new Set([
   ...SCALARS,
   ...["chars", "bytes", "list", "bits", "key", "struct", "section", "base64", "skeleton"],
-  ...["hash", "lruHash", "array", "map"],
+  ...VIEWS,
+  ...["hash", "lruHash", "array", "mmapableArray", "map"],
+  ...["percpuHash", "lruPercpuHash", "percpuArray", "lpmTrie", "queue", "stack", "bloomFilter"],
+  ...["PerCpuHashMap", "PerCpuArrayMap", "LpmTrieMap", "QueueMap", "StackMap", "BloomFilterMap"],
   ...["arrayOfMaps", "hashOfMaps", "progArray", "sockMap", "sockHash", "reuseportSockArray", "xskMap"],
   ...["devMap", "devMapHash", "cpuMap", "cgroupArray", "stackTrace"],
   ...["skStorage", "inodeStorage", "taskStorage", "cgrpStorage", "cgroupStorage", "percpuCgroupStorage"],
   ...["ArrayOfMaps", "HashOfMaps", "ProgArray", "SockMap", "SockHash", "ReuseportSockArray", "XskMap"],
   ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
-  ...["Codec", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
+  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
 ]);
 
 /** Parameters of the functions in a codec: memory, place, value. */
