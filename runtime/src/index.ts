@@ -54,25 +54,33 @@ export type { ModeOptions, Slots, WriteOnlySlots } from "./maps/slots.ts";
 export type { ReuseportSockArray, SockHash, SockMap, XskMap } from "./maps/socket.ts";
 export type { StackTraceMap } from "./maps/stacktrace.ts";
 export type { CgrpStorage, InodeStorage, LocalStorage, SkStorage, TaskStorage } from "./maps/storage.ts";
+export type { CreateOptions, IndexedOptions, KeyedOptions } from "./maps/create.ts";
 export {
   ArrayMap,
-  HashMap,
   type ArrayMapConstructor,
-  type CreateOptions,
+  BloomFilterMap,
+  type BloomFilterMapConstructor,
+  HashMap,
   type HashMapConstructor,
-  type IndexedOptions,
-  type KeyedOptions,
-} from "./maps/create.ts";
+  LpmTrieMap,
+  type LpmTrieMapConstructor,
+  PerCpuArrayMap,
+  type PerCpuArrayMapConstructor,
+  PerCpuHashMap,
+  type PerCpuHashMapConstructor,
+  QueueMap,
+  type QueueMapConstructor,
+  StackMap,
+  type StackMapConstructor,
+} from "./maps/makers.ts";
 export type { Closeable, OwnedMap } from "./maps/closeable.ts";
-export type { BloomFilterMap } from "./maps/bloom.ts";
 export type { LockOptions, SetOptions } from "./maps/flags.ts";
 export type { ResetOptions } from "./maps/guard.ts";
 export type { ArraySetOptions, IndexedMap } from "./maps/indexed.ts";
 export type { MapInfo } from "./maps/info.ts";
 export type { KeyedMap } from "./maps/keyed.ts";
-export type { PerCpuArrayMap, PerCpuHashMap, PerCpuMap } from "./maps/percpu.ts";
-export type { PushOptions, QueueMap, StackMap } from "./maps/queue.ts";
-export type { LpmTrieMap } from "./maps/trie.ts";
+export type { PerCpuMap } from "./maps/percpu.ts";
+export type { PushOptions } from "./maps/queue.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { Program } from "./program.ts";

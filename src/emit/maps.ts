@@ -34,6 +34,13 @@ const MMAPABLE = 1 << 10;
 const array: Emitter = (map, layout, context) =>
   valued("ArrayMap", (map.flags & MMAPABLE) === 0 ? "array" : "mmapableArray")(map, layout, context);
 
+/** A set that is asked for values and never gives any. */
+const bloomFilter: Emitter = (_map, { value }, context) =>
+  value && {
+    type: `s.BloomFilterMap<${initOf(value.layout, context.names)}>`,
+    table: call("bloomFilter", [value], context),
+  };
+
 /** The last of `uses` is the value: what it is written from comes third where it is another type. */
 function generic(type: string, uses: readonly Use[], { names }: EmitContext): string {
   const types = uses.map(({ layout }) => typeOf(layout, names));
@@ -118,7 +125,7 @@ const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["percpu_array", valued("PerCpuArrayMap", "percpuArray")],
   ["queue", valued("QueueMap", "queue")],
   ["stack", valued("StackMap", "stack")],
-  ["bloom_filter", valued("BloomFilterMap", "bloomFilter")],
+  ["bloom_filter", bloomFilter],
 ]);
 
 /** The handle of `map`; a plain one where its kind has no typed verbs. */

@@ -1,4 +1,4 @@
-// Maps with no object at all: `HashMap.create({ key: u32, value: u64, maxEntries: 100 })`.
+// Making a map with no object at all (BPF_MAP_CREATE).
 
 import type { Codec } from "../codec/codec.ts";
 import { UnsupportedError, ValueError } from "../errors.ts";
@@ -10,10 +10,8 @@ import { mapTypeNumber } from "../library/mapinfo.ts";
 import { withLog } from "../library/print.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory } from "../native.ts";
-import { array, type ArrayMap as ArrayHandle } from "./array.ts";
 import { checkU32, numaNodeFlag } from "./checks.ts";
 import type { MapSpec } from "./core.ts";
-import { hash, type HashMap as HashHandle, lruHash } from "./hash.ts";
 import { ownMap, type OwnedMap } from "./closeable.ts";
 
 /** What every map is made with. */
@@ -88,36 +86,3 @@ function hintOf(errno: number, type: string): string | undefined {
       return undefined;
   }
 }
-
-/** Makes hash maps. */
-export interface HashMapConstructor {
-  /**
-   * Makes a map of type HASH, or LRU_HASH, which belongs to the caller.
-   * @example
-   * using counts = HashMap.create({ key: u32, value: u64, maxEntries: 1024 });
-   * counts.set(1, 1n);
-   * @throws ValueError for an option of the wrong type or range
-   * @throws BpfError when the kernel refuses it
-   */
-  create<K, V, VInit = V>(
-    options: KeyedOptions<K, V, VInit> & { readonly type?: "hash" | "lru_hash" | undefined },
-  ): OwnedMap<HashHandle<K, V, VInit>>;
-}
-
-/** Makes array maps. */
-export interface ArrayMapConstructor {
-  /** Makes a map of type ARRAY, which belongs to the caller; its key is a u32. */
-  create<V, VInit = V>(options: IndexedOptions<V, VInit>): OwnedMap<ArrayHandle<V, VInit>>;
-}
-
-/** A hash map in the kernel; `HashMap.create` makes one. */
-export type HashMap<K, V, VInit = V> = HashHandle<K, V, VInit>;
-export const HashMap: HashMapConstructor = {
-  create: (options) => createMap((options.type === "lru_hash" ? lruHash : hash)(options.key, options.value), options),
-};
-
-/** An array map in the kernel; `ArrayMap.create` makes one. */
-export type ArrayMap<V, VInit = V> = ArrayHandle<V, VInit>;
-export const ArrayMap: ArrayMapConstructor = {
-  create: (options) => createMap(array(options.value), options),
-};

@@ -2,7 +2,22 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Flow, FlowKey, Life } from "../../../fixtures/life.skel.ts";
-import { ArrayMap, chars, type CreateOptions, HashMap, struct, u32, u64 } from "../../src/index.ts";
+import {
+  ArrayMap,
+  BloomFilterMap,
+  bytes,
+  chars,
+  type CreateOptions,
+  HashMap,
+  LpmTrieMap,
+  PerCpuArrayMap,
+  PerCpuHashMap,
+  QueueMap,
+  StackMap,
+  struct,
+  u32,
+  u64,
+} from "../../src/index.ts";
 import { showMap } from "../support/showmap.ts";
 import { saidBy } from "../support/child.ts";
 import { thrownBy } from "../support/errors.ts";
@@ -119,5 +134,45 @@ describe("what is refused", () => {
     const prefix = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
     const message = "map mine: create: EPERM (needs CAP_BPF, or root)";
     expect(saidBy(program, { prefix })).toEqual([{ name: "BpfError", code: "EPERM", message }]);
+  });
+});
+
+describe("a map of every other kind", () => {
+  const shownType = (id: number): unknown => showMap(id).type;
+
+  test("per CPU", () => {
+    using counts = PerCpuHashMap.create({ key: u32, value: u64, maxEntries: 4, type: "lru_percpu_hash" });
+    using slots = PerCpuArrayMap.create({ value: u64, maxEntries: 2 });
+    counts.fill(1, 5n);
+    expect(counts.get(1)).toEqual(Array<bigint>(counts.cpus).fill(5n));
+    slots.fill(1, 6n);
+    expect(slots.get(1)).toEqual(Array<bigint>(slots.cpus).fill(6n));
+    expect([counts.id, slots.id].map(shownType)).toEqual(["lru_percpu_hash", "percpu_array"]);
+  });
+
+  test("a trie, whose flag is set", () => {
+    const Key = struct(8, { prefixlen: [0, u32], address: [4, bytes(4)] });
+    using routes = LpmTrieMap.create({ key: Key, value: u32, maxEntries: 4 });
+    routes.set(routes.cidr("10.0.0.0/8"), 1);
+    expect(routes.get(routes.cidr("10.1.2.3/32"))).toBe(1);
+    expect(shownType(routes.id)).toBe("lpm_trie");
+  });
+
+  test("without keys", () => {
+    using queue = QueueMap.create({ value: u32, maxEntries: 2 });
+    using stack = StackMap.create({ value: u32, maxEntries: 2 });
+    using seen = BloomFilterMap.create({ value: u64, maxEntries: 8 });
+    for (const map of [queue, stack]) for (const value of [1, 2]) map.push(value);
+    expect([queue.pop(), stack.pop()]).toEqual([1, 2]);
+    seen.add(7n);
+    expect(seen.has(7n)).toBe(true);
+    expect([queue.id, stack.id, seen.id].map(shownType)).toEqual(["queue", "stack", "bloom_filter"]);
+  });
+
+  test("an array that is memory", () => {
+    using counters = ArrayMap.create({ value: u64, maxEntries: 4, flags: 1 << 10 });
+    counters.set(3, 9n);
+    expect(counters.get(3)).toBe(9n);
+    expect(counters.info.flags).toBe(1 << 10);
   });
 });
