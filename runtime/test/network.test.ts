@@ -3,19 +3,8 @@
 import fc from "fast-check";
 import { isIPv4, isIPv6 } from "node:net";
 import { describe, expect, test } from "vitest";
-import {
-  be16,
-  be32,
-  be64,
-  ipv4,
-  ipv4Text,
-  ipv6,
-  ipv6Text,
-  mac,
-  macText,
-  parseIpv4,
-  parseIpv6,
-} from "../src/codec/network.ts";
+import { be16, be32, be64, ipv4, ipv4Text, ipv6, ipv6Text, mac, macText } from "../src/codec/network.ts";
+import { parseIpv4, parseIpv6 } from "../src/codec/ip.ts";
 import { isValueError } from "../src/errors.ts";
 import { Memory } from "../src/memory.ts";
 

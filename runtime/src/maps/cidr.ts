@@ -2,7 +2,7 @@
 // length in the machine's byte order, then the address in network order.
 
 import { refuseAt } from "../codec/checked.ts";
-import { addressOfText, addressText } from "./ip.ts";
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../codec/ip.ts";
 
 /** Where the address starts in a key. */
 const addressAt = 4;
@@ -15,8 +15,8 @@ export function cidrBytes(text: string, size: number, path: string): Uint8Array 
   const length = addressLength(size, path);
   const match = typeof text === "string" ? /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) : null;
   const [, address = "", bits = String(length * 8)] = match ?? [];
-  const bytes = addressOfText(address);
-  if (bytes?.length !== length || Number(bits) > length * 8) {
+  const bytes = (length === 4 ? parseIpv4 : parseIpv6)(address);
+  if (bytes === undefined || Number(bits) > length * 8) {
     refuseAt(path, length === 4 ? 'an IPv4 prefix as "10.0.0.0/8"' : 'an IPv6 prefix as "2001:db8::/32"', text);
   }
   const network = masked(bytes, Number(bits));
@@ -47,6 +47,10 @@ function addressLength(size: number, path: string): number {
   return size - addressAt;
 }
 
-function masked(address: Uint8Array, bits: number): Uint8Array {
-  return address.map((byte, i) => byte & (0xff00 >> Math.min(Math.max(bits - i * 8, 0), 8)));
+function addressText(bytes: Uint8Array): string {
+  return bytes.length === 4 ? formatIpv4(bytes) : formatIpv6(bytes);
+}
+
+function masked(address: readonly number[], bits: number): Uint8Array {
+  return Uint8Array.from(address, (byte, i) => byte & (0xff00 >> Math.min(Math.max(bits - i * 8, 0), 8)));
 }
