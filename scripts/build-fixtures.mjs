@@ -43,6 +43,7 @@ const objects = [
   { name: "bench" },
   { name: "network" },
   { name: "kernel_fields" },
+  { name: "tails" },
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },
   { name: "nobtf", source: "execve_counter", debug: false },

@@ -17,6 +17,8 @@ export interface ByteOrder {
 export class Memory extends Numbers {
   /** Whether `chars` follows the rule of keys: only trailing NULs end the text. */
   readonly keys: boolean;
+  /** Where the record ends that is read or written, in bytes; -1 where it ends with its struct. */
+  end: number;
   /** The region in key mode, once asked for. */
   sibling: Memory | undefined;
 
@@ -33,6 +35,7 @@ export class Memory extends Numbers {
   private constructor(bytes: Uint8Array, littleEndian: boolean, keys: boolean) {
     super(bytes, littleEndian);
     this.keys = keys;
+    this.end = -1;
     this.sibling = undefined;
   }
 

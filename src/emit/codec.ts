@@ -45,6 +45,9 @@ export function typeOf(layout: Layout, names: Names): string {
       return "Uint8Array";
     case "list":
       return listOf(typeOf(layout.element, names));
+    case "tail":
+      if (layout.element === "text") return "string";
+      return layout.element === "bytes" ? "Uint8Array" : listOf(typeOf(layout.element, names));
     case "bits":
       return typeOf(layout.base, names);
     case "enum":
@@ -56,7 +59,8 @@ export function typeOf(layout: Layout, names: Names): string {
 /** The TypeScript type of what `layout` is written from. */
 export function initOf(layout: Layout, names: Names): string {
   if (layout.kind === "struct") return ident(names.inits[layout.type] ?? names.types[layout.type]!);
-  return layout.kind === "list" ? listOf(initOf(layout.element, names)) : typeOf(layout, names);
+  const elements = layout.kind === "list" || (layout.kind === "tail" && typeof layout.element !== "string");
+  return elements ? listOf(initOf(layout.element as Layout, names)) : typeOf(layout, names);
 }
 
 function listOf(element: string): string {
@@ -79,6 +83,9 @@ export function codecOf(layout: Layout, names: Names): string {
       return `s.bytes(${layout.length})`;
     case "list":
       return `s.list(${layout.length}, ${codecOf(layout.element, names)})`;
+    case "tail":
+      if (layout.element === "text") return "s.tailText";
+      return layout.element === "bytes" ? "s.tailBytes" : `s.tail(${codecOf(layout.element, names)})`;
     case "bits":
       return `s.bits(${layout.bit}, ${layout.width}, ${codecOf(layout.base, names)})`;
     case "struct":
@@ -111,6 +118,7 @@ export function readOf(layout: Layout, offset: number, names: Names): string {
       return `m.list(${at}, ${layout.length}, ${codecOf(layout.element, names)})`;
     case "bits":
       return `m.${bitsMethod(bitsScalar(layout.base))}(${at}, ${layout.bit}, ${layout.width})`;
+    case "tail":
     case "view":
     case "struct":
       return `${codecOf(layout, names)}.read(m, ${at})`;
@@ -135,6 +143,7 @@ export function writeOf(layout: Layout, offset: number, value: string, names: Na
       const set = method("set", bitsMethod(bitsScalar(layout.base)));
       return `m.${set}(${at}, ${layout.bit}, ${layout.width}, ${value});`;
     }
+    case "tail":
     case "view":
     case "struct":
       return `${codecOf(layout, names)}.write(m, ${at}, ${value});`;

@@ -52,6 +52,7 @@ export function spellHoles(holes: readonly Hole[]): string {
 export function fieldDoc({ spelled, offset, layout }: Pick<FieldLayout, "spelled" | "offset" | "layout">): string {
   // Shown as stored; `--as` shows it as meant.
   const network = layout.kind === "scalar" && /\b__be(16|32|64)\b/.test(spelled) ? ", network byte order" : "";
+  if (layout.kind === "tail") return `${code(spelled.replace("[0]", "[]"))} from ${offset} to the record's end`;
   return `${code(spelled)} at ${offset}${network}${bytesReason(layout)}`;
 }
 

@@ -42,7 +42,7 @@ function unionsText(unions: readonly Union[]): string {
 }
 
 /** Straight-line reads of all fields, and writes of those that no union shares. */
-function fastPart({ fields, unions, kernelFields }: StructLayout, names: Names, bigEndian: boolean): string {
+function fastPart({ fields, unions, kernelFields, tail }: StructLayout, names: Names, bigEndian: boolean): string {
   const shared = new Set(unions.flatMap(namesIn));
   const reset = kernelFields.filter((field) => field.reset);
   const plain = fields.filter(({ name }) => !shared.has(name));
@@ -51,6 +51,7 @@ function fastPart({ fields, unions, kernelFields }: StructLayout, names: Names, 
   const parts = [
     bigEndian && "bigEndian: true",
     reset.length > 0 && `kernelFields: [${reset.map(({ spelled }) => literal(spelled)).join(", ")}]`,
+    tail !== undefined && `tail: ${literal(tail)}`,
     unions.length > 0 && `unions: ${unionsText(unions)}`,
     reads.length > 0 && `read: (m, at) => ({ ${reads.join(", ")} })`,
     writes.length > 0 && `write(m, at, v) {\n${writes.join("\n")}\n}`,

@@ -37,6 +37,8 @@ export type Layout =
   /** `u8[length]`; or, with a reason, a type that has no better form. */
   | { readonly kind: "bytes"; readonly length: number; readonly reason?: string }
   | { readonly kind: "list"; readonly length: number; readonly element: Layout }
+  /** `element[]` at the end of a struct: as much as the record has. */
+  | { readonly kind: "tail"; readonly element: Layout | "bytes" | "text" }
   /** `width` bits from `bit` (as BTF counts them), of declared type `base`. */
   | { readonly kind: "bits"; readonly bit: number; readonly width: number; readonly base: Layout }
   /** An {@link EnumLayout}, stored as `scalar`. */
@@ -95,6 +97,8 @@ export interface StructLayout {
   readonly spelled: string;
   readonly size: number;
   readonly fields: readonly FieldLayout[];
+  /** The last field, where that is a flexible array or a struct that ends in one. */
+  readonly tail?: string;
   /** Which of the fields share memory. */
   readonly unions: readonly Union[];
   /** Whether a union is in it, at any depth: then writing takes more than reading gives. */

@@ -27,6 +27,7 @@ const BIG_ENDIAN: Readonly<Record<number, View>> = { 2: "be16", 4: "be32", 8: "b
 /** `field` as `kind`, or why it cannot be. */
 function presentAs({ layout, size }: FieldLayout, kind: string): Layout | string {
   if (layout.kind === "bits") return "a bitfield has no other form";
+  if (layout.kind === "tail") return "a flexible array has no other form";
   switch (kind) {
     case "bytes":
       return { kind: "bytes", length: size };
@@ -95,6 +96,8 @@ function numbered(layout: Layout): Layout {
         : layout;
     case "list":
       return { ...layout, element: numbered(layout.element) };
+    case "tail":
+      return typeof layout.element === "string" ? layout : { ...layout, element: numbered(layout.element) };
     case "bits":
       return { ...layout, base: numbered(layout.base) };
     default:

@@ -6,7 +6,17 @@ import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
 import type { MapModel, ObjectModel, SectionModel } from "../object/model.ts";
-import type { EnumLayout, Layout, Layouts, MapLayout, NamedLayout, SectionLayout, TypeName, Use } from "./layout.ts";
+import type {
+  EnumLayout,
+  FieldLayout,
+  Layout,
+  Layouts,
+  MapLayout,
+  NamedLayout,
+  SectionLayout,
+  TypeName,
+  Use,
+} from "./layout.ts";
 import { lowerType } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 import { layoutStruct } from "./struct.ts";
@@ -156,8 +166,35 @@ function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"
 
 /** The struct that `layout` holds, also as an array's element. */
 function structIn(layout: Layout): TypeId | undefined {
-  while (layout.kind === "list") layout = layout.element;
-  return layout.kind === "struct" ? layout.type : undefined;
+  for (;;) {
+    if (layout.kind === "struct") return layout.type;
+    if (layout.kind !== "list" && layout.kind !== "tail") return undefined;
+    if (typeof layout.element === "string") return undefined;
+    layout = layout.element;
+  }
+}
+
+/** Marks the structs that end in a flexible array, or in a struct that does. */
+function markTails(types: readonly NamedLayout[]): NamedLayout[] {
+  const byId = new Map(types.map((type) => [type.type, type]));
+  /** The field that a struct ends with; of a union's members none does. */
+  const lastOf = (type: NamedLayout | undefined): FieldLayout | undefined =>
+    type?.kind === "struct" && type.unions.length === 0 ? type.fields.at(-1) : undefined;
+  const ending = new Set<TypeId>();
+  for (const type of types) {
+    const path: TypeId[] = [];
+    for (let at: NamedLayout | undefined = type, last = lastOf(at); last !== undefined; last = lastOf(at)) {
+      path.push(at!.type);
+      if (last.layout.kind === "tail" || (last.layout.kind === "struct" && ending.has(last.layout.type))) {
+        for (const id of path) ending.add(id);
+        break;
+      }
+      at = last.layout.kind === "struct" ? byId.get(last.layout.type) : undefined;
+    }
+  }
+  return types.map((type) =>
+    type.kind === "struct" && ending.has(type.type) ? { ...type, tail: type.fields.at(-1)!.name } : type,
+  );
 }
 
 /** Marks the structs that have a union in them, and those that have such a struct. */
@@ -188,7 +225,7 @@ export function readLayouts(model: ObjectModel): Layouts {
     const sections = model.sections.map((section) => layoutSection(collector, section));
     const again = collector.drain();
     if (!again) {
-      const types = markInits([...collector.done.values()].sort((a, b) => a.type - b.type));
+      const types = markInits(markTails([...collector.done.values()].sort((a, b) => a.type - b.type)));
       return { maps, sections, types, warnings: collectWarnings({ maps, sections, types }) };
     }
     for (const [id, why] of collector.refused) refused.set(id, why);

@@ -160,6 +160,16 @@ function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: reado
   return holes;
 }
 
+/** A field that is C's flexible array: the struct's last member, of no elements. */
+function asTail(field: FieldLayout, struct: BtfStruct): FieldLayout {
+  const { layout } = field;
+  if (field.size !== 0 || struct.members.at(-1)?.name !== field.name) return field;
+  if (layout.kind === "list") return { ...field, layout: { kind: "tail", element: layout.element } };
+  if (layout.kind === "bytes" && layout.reason === undefined)
+    return { ...field, layout: { kind: "tail", element: "bytes" } };
+  return layout.kind === "chars" ? { ...field, layout: { kind: "tail", element: "text" } } : field;
+}
+
 /** The layout of struct or union `id`, or why it has none. */
 export function layoutStruct(
   types: readonly BtfType[],
@@ -178,6 +188,8 @@ export function layoutStruct(
     if (e instanceof Refusal) return e.message;
     throw e;
   }
+  const last = walk.fields.at(-1);
+  if (last !== undefined && struct.kind === "struct") walk.fields[walk.fields.length - 1] = asTail(last, struct);
   return {
     kind: "struct",
     type: id,

@@ -61,6 +61,7 @@ function printed(layout: Layout, value: unknown, types: Types): unknown {
     case "list":
       return (value as unknown[]).map((one) => printed(layout.element, one, types));
     case "view":
+    case "tail":
       return undefined;
     case "struct":
       return Object.fromEntries(

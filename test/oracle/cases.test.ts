@@ -128,7 +128,7 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
       "A.b: readonly Uint8Array[] // u8[2][3] at 132",
       "A.c: readonly string[] // char[2][4] at 138",
       "A.d: readonly P[] // struct P[2] at 148",
-      "A.e: readonly number[] // int[0] at 156",
+      "A.e: readonly number[] // int[] from 156 to the record's end",
     ],
   ],
   [
@@ -166,11 +166,14 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     ["C.c: number // u8 at 0", "B.c: readonly C[] // struct C[2] at 0", "A.b: readonly B[] // struct B[2] at 0"],
   ],
   [
-    "a union is bytes, with the reason",
+    "a union is all of its members, an anonymous one its parent's",
     globals("union U { int a; char b[8]; }; struct A { union U u; union { int x; long y; }; };", "struct A a"),
     [
-      "A.u: Uint8Array // union U at 0 (as bytes: unions are not covered yet)",
-      "A.union_at_8: Uint8Array // union {…} at 8 (as bytes: unions are not covered yet)",
+      "A.u: U // union U at 0",
+      "A.x: number // int at 8",
+      "A.y: bigint // long at 8",
+      "U.a: number // int at 0",
+      "U.b: string // char[8] at 0",
     ],
   ],
   [

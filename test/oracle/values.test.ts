@@ -97,7 +97,8 @@ async function compare(source: string, variables: readonly Variable[], target: "
   for (const [i, { name, variables: laidOut }] of layouts.sections.map(
     (s, i) => [i, { ...model.sections[i]!, ...s }] as const,
   )) {
-    const section = elf.sections.find((one) => one.name === name)!;
+    const section = elf.sections.find((one) => one.name === name);
+    if (section === undefined) continue; // .kconfig is the kernel's
     const data = section.type === 8 ? new Uint8Array(section.size) : sectionData(object, section);
     for (const variable of laidOut) {
       const twin = variables.find((one) => one.name === variable.name)?.twin;
@@ -111,7 +112,7 @@ async function compare(source: string, variables: readonly Variable[], target: "
         if (!own) continue;
         expect(Buffer.from(codec.encode(twin.js)).toString("hex"), where).toBe(Buffer.from(bytes).toString("hex"));
         const value = codec.decode(bytes);
-        expect({ value }, where).toMatchObject({ value: twin.js });
+        expect({ value }, where).toMatchObject({ value: twin.read });
         expect(codec.encode(value), where).toEqual(new Uint8Array(bytes));
         compared++;
       }
@@ -146,7 +147,7 @@ describe("random types", () => {
 describe("every type of every fixture", () => {
   const sources = goldens
     .map(({ name, object }) => ({ name, file: object.replace(/\.o$/, ".c") }))
-    .filter(({ name }) => !["big_endian", "nodwarf"].includes(name));
+    .filter(({ name }) => !name.endsWith("big_endian") && !["nodwarf", "legacy_nobtf"].includes(name));
   test.each(sources)("$name", async ({ file }) => {
     const text = `#line 1 "${file}"\n${readFileSync(file, "utf8").replace('#include "common.h"', `#include "${dirname(file)}/common.h"`)}`;
     const { types } = layoutsOf(compileBpf(text));

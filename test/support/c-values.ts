@@ -6,7 +6,13 @@ import type { Random } from "./random.ts";
 /** One value, twice. */
 export interface Twin {
   readonly js: unknown;
+  /** What of {@link js} is read from the bytes of the struct alone: flexible arrays begin in its padding. */
+  readonly read: unknown;
   readonly c: string;
+}
+
+function twin(js: unknown, c: string): Twin {
+  return { js, read: js, c };
 }
 
 const RANGES: Readonly<Record<string, readonly [bits: number, signed: boolean]>> = {
@@ -38,41 +44,41 @@ function integer(random: Random, scalar: Scalar, width?: number): Twin {
   const low = BigInt.asUintN(64, value);
   const high = BigInt.asUintN(64, value >> 64n);
   const c = size === 128 ? `(((u128)${high}ULL << 64) | ${low}ULL)` : `(${scalar})${low}ULL`;
-  return { js: size >= 64 ? value : Number(value), c };
+  return twin(size >= 64 ? value : Number(value), c);
 }
 
 function scalarTwin(random: Random, scalar: Scalar, width?: number): Twin {
   if (scalar === "bool") {
     const js = random.chance(50);
-    return { js, c: js ? "1" : "0" };
+    return twin(js, js ? "1" : "0");
   }
   if (scalar === "f32" || scalar === "f64") {
     // Exact in either size, and in decimal.
     const js = (random.below(200_000) - 100_000) / 64;
-    return { js, c: scalar === "f32" ? `${js.toFixed(6)}f` : js.toFixed(6) };
+    return twin(js, scalar === "f32" ? `${js.toFixed(6)}f` : js.toFixed(6));
   }
   return integer(random, scalar, width);
 }
 
 function viewTwin({ below }: Random, view: View): Twin {
   const bytes = (n: number): number[] => Array.from({ length: n }, () => below(256));
-  const list = (text: string, all: readonly number[]): Twin => ({ js: text, c: `{ ${all.join(", ")} }` });
+  const list = (text: string, all: readonly number[]): Twin => twin(text, `{ ${all.join(", ")} }`);
   switch (view) {
     case "ipv4": {
       // Of a __be32: `__builtin_bswap32` is what htonl is on a little-endian target, and clang's target says which it is.
       const all = bytes(4);
       const number = all.reduce((sum, byte) => sum * 256 + byte, 0);
-      return { js: all.join("."), c: `NETWORK(32, ${number}U)` };
+      return twin(all.join("."), `NETWORK(32, ${number}U)`);
     }
     case "be16":
     case "be32": {
       const size = view === "be16" ? 16 : 32;
       const number = below(2 ** size);
-      return { js: number, c: `NETWORK(${size}, ${number}U)` };
+      return twin(number, `NETWORK(${size}, ${number}U)`);
     }
     case "be64": {
       const number = BigInt(below(2 ** 32)) * 2n ** 32n + 5n;
-      return { js: number, c: `NETWORK(64, ${number}ULL)` };
+      return twin(number, `NETWORK(64, ${number}ULL)`);
     }
     case "ipv6": {
       // No group of zeros, which would be shortened.
@@ -99,12 +105,15 @@ export const NETWORK = `
 function structTwin(random: Random, struct: StructLayout, byId: ReadonlyMap<number, NamedLayout>): Twin {
   const fields = new Map(struct.fields.map((field) => [field.name, field]));
   const js = {};
+  const read = {};
   const c: string[] = [];
   const shared = new Set(struct.unions.flatMap(namesIn));
   const put = (name: string): void => {
-    const twin = twinOf(random, fields.get(name)!.layout, byId);
-    Object.defineProperty(js, name, { value: twin.js, enumerable: true });
-    if (twin.c !== "") c.push(`.${name} = ${twin.c}`);
+    const { layout } = fields.get(name)!;
+    const own = twinOf(random, layout, byId);
+    Object.defineProperty(js, name, { value: own.js, enumerable: true });
+    if (layout.kind !== "tail") Object.defineProperty(read, name, { value: own.read, enumerable: true });
+    if (own.c !== "") c.push(`.${name} = ${own.c}`);
   };
   const choose = (union: Union): void => {
     const member = random.pick(union);
@@ -113,7 +122,7 @@ function structTwin(random: Random, struct: StructLayout, byId: ReadonlyMap<numb
   };
   for (const { name } of struct.fields) if (!shared.has(name)) put(name);
   for (const union of struct.unions) choose(union);
-  return { js, c: `{ ${c.join(", ")} }` };
+  return { js, read, c: `{ ${c.join(", ")} }` };
 }
 
 function namesIn(part: Part | Union[number]): readonly string[] {
@@ -128,7 +137,7 @@ export function twinOf(random: Random, layout: Layout, byId: ReadonlyMap<number,
       return scalarTwin(random, layout.scalar);
     case "pointer": {
       const js = randomBits(random, 64);
-      return { js, c: `(void *)${js}ULL` };
+      return twin(js, `(void *)${js}ULL`);
     }
     case "bits": {
       const { base } = layout;
@@ -139,18 +148,24 @@ export function twinOf(random: Random, layout: Layout, byId: ReadonlyMap<number,
       const text = Array.from({ length: random.below(layout.length + 1) }, () =>
         String.fromCharCode(97 + random.below(26)),
       );
-      return { js: text.join(""), c: `{ ${text.map((char) => `'${char}'`).join(", ")} }` };
+      return twin(text.join(""), `{ ${text.map((char) => `'${char}'`).join(", ")} }`);
     }
     case "bytes": {
       const bytes = Uint8Array.from({ length: layout.length }, () => random.below(256));
-      return { js: bytes, c: `{ ${bytes.join(", ")} }` };
+      return twin(bytes, `{ ${bytes.join(", ")} }`);
     }
     case "list": {
       const twins = Array.from({ length: layout.length }, () => twinOf(random, layout.element, byId));
-      return { js: twins.map(({ js }) => js), c: `{ ${twins.map(({ c }) => c).join(", ")} }` };
+      return {
+        js: twins.map(({ js }) => js),
+        read: twins.map(({ read }) => read),
+        c: `{ ${twins.map(({ c }) => c).join(", ")} }`,
+      };
     }
     case "struct":
       return structTwin(random, byId.get(layout.type) as StructLayout, byId);
+    case "tail":
+      return twin(layout.element === "text" ? "" : layout.element === "bytes" ? new Uint8Array(0) : [], "");
     case "view":
       return viewTwin(random, layout.view);
   }

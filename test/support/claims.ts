@@ -13,7 +13,8 @@ function findTypes({ maps, sections, types }: Layouts): Map<TypeId, string> {
   const known = new Map<TypeId, string>();
   const byId = new Map<TypeId, NamedLayout>(types.map((type) => [type.type, type]));
   const visit = (layout: Layout, type: string): void => {
-    if (layout.kind === "list") visit(layout.element, elementOf(type));
+    if (layout.kind === "list" || (layout.kind === "tail" && typeof layout.element !== "string"))
+      visit(layout.element as Layout, elementOf(type));
     if (layout.kind !== "struct" && layout.kind !== "enum") return;
     if (known.has(layout.type)) return;
     const named = byId.get(layout.type)!;
@@ -53,6 +54,12 @@ function claimsOfValue(layout: Layout, type: string, spelled: string, types: Rea
       const element = elementOf(type);
       const inner = claimsOfValue(layout.element, element, "…", types);
       return [...own, `sizeof(${type}) == ${layout.length} * sizeof(${element})`, ...inner];
+    }
+    case "tail": {
+      const element = elementOf(type);
+      if (layout.element === "text") return [...own, same(element, "char")];
+      if (layout.element === "bytes") return [...own, `sizeof(${element}) == 1`];
+      return [...own, ...claimsOfValue(layout.element, element, "…", types)];
     }
     case "bits":
     case "view":
@@ -95,6 +102,8 @@ function claimsOfStruct(struct: StructLayout, types: ReadonlyMap<TypeId, string>
       const at = `__builtin_offsetof(${own}, ${name}) == ${field.offset}`;
       if (name !== field.name) return [at];
       const type = memberOf(own, name);
+      // A flexible array has no size, and is spelled as one of no elements.
+      if (field.layout.kind === "tail") return [at, ...claimsOfValue(field.layout, type, "…", types)];
       return [at, `sizeof(${type}) == ${field.size}`, ...claimsOfValue(field.layout, type, field.spelled, types)];
     }),
   ];

@@ -68,7 +68,20 @@ const VIEWS = ["ipv4", "ipv6", "mac", "be16", "be32", "be64"];
 /** What a module takes from the runtime. */
 const RUNTIME: ReadonlySet<string> = new Set([
   ...SCALARS,
-  ...["chars", "bytes", "list", "bits", "key", "struct", "section", "base64", "skeleton"],
+  ...[
+    "tail",
+    "tailBytes",
+    "tailText",
+    "chars",
+    "bytes",
+    "list",
+    "bits",
+    "key",
+    "struct",
+    "section",
+    "base64",
+    "skeleton",
+  ],
   ...VIEWS,
   ...["hash", "lruHash", "array", "mmapableArray", "map"],
   ...["percpuHash", "lruPercpuHash", "percpuArray", "lpmTrie", "queue", "stack", "bloomFilter"],

@@ -21,6 +21,7 @@ export interface Parts<T, Init> {
   readonly bitfield?: Details["bitfield"];
   readonly elements?: Elements | undefined;
   readonly kernelFields?: (() => readonly string[]) | undefined;
+  readonly recordSize?: ((value: unknown) => number) | undefined;
   readonly fields?: (() => readonly Field[]) | undefined;
 }
 
@@ -38,6 +39,7 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   readonly bitfield: Details["bitfield"];
   readonly elements: Elements | undefined;
   readonly kernelFields: (() => readonly string[]) | undefined;
+  readonly recordSize: ((value: unknown) => number) | undefined;
   readonly fields: (() => readonly Field[]) | undefined;
 
   constructor(parts: Parts<T, Init>) {
@@ -52,12 +54,14 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
     this.bitfield = parts.bitfield;
     this.elements = parts.elements;
     this.kernelFields = parts.kernelFields;
+    this.recordSize = parts.recordSize;
     this.fields = parts.fields;
     Object.freeze(this);
   }
 
   decode(bytes: Uint8Array): T {
     measure(this, bytes);
+    if (this.recordSize !== undefined) return this.#decodeRecord(bytes);
     const m = borrow(this.size, this.bigEndian);
     try {
       m.u8s.set(bytes.length <= m.size ? bytes : part(bytes, 0, this.size));
@@ -68,12 +72,27 @@ class TypeCodec<T, Init> implements Codec<T, Init>, Details {
   }
 
   encode(value: Init): ReturnType<Uint8Array["slice"]> {
-    const m = borrow(this.size, this.bigEndian);
+    const size = this.recordSize === undefined ? this.size : Math.max(this.size, this.recordSize(value));
+    const m = borrow(size, this.bigEndian);
+    m.end = this.recordSize === undefined ? -1 : size;
     try {
-      m.zero(0, this.size);
+      m.zero(0, size);
       writeChecked(this, m, 0, value, this.root);
-      return m.bytes(0, this.size);
+      return m.bytes(0, size);
     } finally {
+      m.end = -1;
+      giveBack();
+    }
+  }
+
+  #decodeRecord(bytes: Uint8Array): T {
+    const m = borrow(bytes.length, this.bigEndian);
+    m.end = bytes.length;
+    try {
+      m.u8s.set(bytes);
+      return readChecked(this, m, 0, this.root);
+    } finally {
+      m.end = -1;
       giveBack();
     }
   }

@@ -30,6 +30,8 @@ export interface Details {
   readonly elements?: Elements | undefined;
   /** What in it is the kernel's own and reset by an update, as C declares it; of elements too. */
   readonly kernelFields?: (() => readonly string[]) | undefined;
+  /** Bytes that `value` takes with its tail, where the type has one: a flexible array, or a struct that ends in it. */
+  readonly recordSize?: ((value: unknown) => number) | undefined;
   /** A struct's table, in order. */
   readonly fields?: (() => readonly Field[]) | undefined;
 }
@@ -44,7 +46,7 @@ export function elementsOf(codec: Codec<unknown, never>): Elements | undefined {
   return detailsOf(codec).elements;
 }
 
-/** What of a codec's type is the kernel's own and reset by an update: "struct bpf_timer timer". */
+/** What of a codec's type is the kernel's own and reset by an update. */
 export function kernelFieldsOf(codec: Codec<unknown, never>): readonly string[] {
   return detailsOf(codec).kernelFields?.() ?? [];
 }

@@ -22,7 +22,9 @@ type InitOf<Init, K> = Init extends unknown ? (K extends keyof Init ? Exclude<In
 export interface StructOptions extends ByteOrder {
   /** Which of the fields share memory; the outer list names the struct's unions. */
   readonly unions?: readonly Union[] | undefined;
-  /** What else is in it and the kernel's own, so that writing the whole value resets it: "struct bpf_timer timer". */
+  /** Its last field, where that is a flexible array or a struct that ends in one. */
+  readonly tail?: string | undefined;
+  /** What else is in it and the kernel's own, so that writing the whole value resets it. */
   readonly kernelFields?: readonly string[] | undefined;
 }
 
@@ -77,6 +79,7 @@ function makeStruct(
   table: AnyTable | (() => AnyTable),
   fast: Partial<FastPart<unknown>>,
 ): Codec<unknown> {
+  const { tail } = fast;
   let known: Known | undefined;
   const all = (): Known => (known ??= know(name, size, typeof table === "function" ? table() : table, fast.unions));
   const fields = (): readonly Field[] => all().fields;
@@ -91,9 +94,16 @@ function makeStruct(
     root: name,
     hasText: () => fields().some(({ codec }) => detailsOf(codec).hasText?.() !== false),
     fields,
+    recordSize: tail === undefined ? undefined : (value) => recordSizeOf(fields(), tail, value),
     kernelFields: () =>
       fields().reduce((found, { codec }) => [...found, ...kernelFieldsOf(codec)], fast.kernelFields ?? []),
   });
+}
+
+function recordSizeOf(fields: readonly Field[], tail: string, value: unknown): number {
+  const field = fields.find(({ name }) => name === tail);
+  const part = (value as Record<string, unknown> | null | undefined)?.[tail];
+  return field === undefined ? 0 : field.offset + (detailsOf(field.codec).recordSize?.(part) ?? 0);
 }
 
 /** The fields of a struct: all of them, those in no union, and the unions. */
