@@ -1,8 +1,7 @@
 // Maps that no object owns: inner maps, made here or opened by id. Their holder closes them.
 
 import { StaleError } from "../errors.ts";
-import type { Library } from "../library.ts";
-import { mapInfo } from "../library/info.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import { libc } from "../native.ts";
 import { type OwnedMap, ownMap } from "./closeable.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
@@ -13,13 +12,12 @@ import type { BpfMap, MapCore, MapSpec } from "./core.ts";
  */
 export function own<M extends BpfMap>(outer: MapCore, name: string, fd: number, spec: MapSpec<M>): OwnedMap<M> {
   const { library, object } = outer;
-  const { errno, info } = mapInfo(library, fd);
-  if (info === undefined) {
+  const info = readMapInfo(library, fd);
+  if (typeof info === "number") {
     libc().close(fd);
-    throw outer.failure(-errno, "bpf_obj_get_info_by_fd", "open");
+    throw outer.failure(-info, "bpf_obj_get_info_by_fd", "open");
   }
-  const { keySize, valueSize, typeId } = info;
-  const type = typeName(library, typeId);
+  const { keySize, valueSize, type } = info;
   const fields = { name, type, object, keySize, valueSize, rawFd: fd };
   try {
     checkSizes(fields, spec);
@@ -28,11 +26,6 @@ export function own<M extends BpfMap>(outer: MapCore, name: string, fd: number, 
     throw e;
   }
   return ownMap(library, spec, fields);
-}
-
-/** The kernel's word for a map type, as far as this libbpf knows it. */
-function typeName(library: Library, typeId: number): string {
-  return library.fn("libbpf_bpf_map_type_str")(typeId) ?? `type_${typeId}`;
 }
 
 // The kernel writes as much as the map's sizes say, and codecs read as much as theirs say.

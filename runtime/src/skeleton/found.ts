@@ -5,6 +5,7 @@ import { attachTypes, programTypes } from "../abi/kernel.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
 import { bpfError } from "../library/failure.ts";
 import type { Expected } from "../maps/compat.ts";
+import { mapTypeName } from "../library/mapinfo.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
@@ -51,7 +52,7 @@ function findMaps(object: BpfObject, specs: object): FoundMap[] {
     const pointer = object.findMap(name);
     if (pointer === 0) throw new StaleError(`${object.name}: map ${name}: not in the object (${stale})`);
     const typeId = library.fn("bpf_map__type")(pointer);
-    const type = library.fn("libbpf_bpf_map_type_str")(typeId) ?? `type_${typeId}`;
+    const type = mapTypeName(library, typeId);
     const keySize = library.fn("bpf_map__key_size")(pointer);
     const valueSize = library.fn("bpf_map__value_size")(pointer);
     // A type that this libbpf has no name for is whatever the generator says.
