@@ -43,8 +43,16 @@ export function withEvents(
   const authors = findAuthors(source, bytes, maps, programs);
   return maps.map((map) => {
     // Programs reach inner maps by lookups: their code does not tell which.
-    if (map.inner !== undefined && isEventMap(map.inner))
-      return { ...map, inner: { ...map.inner, events: declaredOf(source.types, map.inner, []) ?? untyped([]) } };
+    if (map.inner !== undefined && isEventMap(map.inner)) {
+      const { inner } = map;
+      // libbpf 1.3 to 1.5 crash when an inner map's value size is set, so it cannot be set back before load.
+      if (inner.valueSize !== valueSizeOf(inner))
+        source.warn({
+          where: `map ${map.name}`,
+          what: `libbpf refuses an inner map of type ${inner.type} with values of ${inner.valueSize} bytes (leave its value out)`,
+        });
+      return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
+    }
     if (!isEventMap(map)) return map;
     const calls = map.type === "ringbuf" || map.type === "perf_event_array" ? sent[map.type] : [];
     const own = calls.filter((call) => call.map === map.name);

@@ -11,15 +11,13 @@ const valueSizes: ReadonlyMap<number, number> = /*@__PURE__*/ new Map([
   [31, 0],
 ]);
 
-/** Sets the value size of the map at `pointer` (`struct bpf_map *`) where it is of such a type, of its inner map too. */
+/** Sets the value size of the map at `pointer` (`struct bpf_map *`) where it is of such a type. */
 export function resetValueSize(object: BpfObject, map: string, pointer: number): void {
   const { library, name } = object;
   const wanted = valueSizes.get(library.fn("bpf_map__type")(pointer));
-  if (wanted !== undefined && library.fn("bpf_map__value_size")(pointer) !== wanted) {
-    const syscall = "bpf_map__set_value_size";
-    const result = library.fn(syscall)(pointer, wanted);
-    if (result < 0) throw bpfError(library, { errno: -result, syscall, object: name, map });
-  }
-  const inner = library.fn("bpf_map__inner_map")(pointer);
-  if (inner !== 0) resetValueSize(object, map, inner);
+  if (wanted === undefined || library.fn("bpf_map__value_size")(pointer) === wanted) return;
+  const syscall = "bpf_map__set_value_size";
+  const result = library.fn(syscall)(pointer, wanted);
+  if (result < 0) throw bpfError(library, { errno: -result, syscall, object: name, map });
+  object.withoutBtf.add(map);
 }
