@@ -45,7 +45,7 @@ export function withEvents(
     // Programs reach inner maps by lookups: their code does not tell which.
     if (map.inner !== undefined && isEventMap(map.inner)) {
       const { inner } = map;
-      // libbpf 1.3 to 1.5 crash when an inner map's value size is set, so it cannot be set back before load.
+      // libbpf 1.5 crashes when an inner map's value size is set, so it cannot be set back before load.
       if (inner.valueSize !== valueSizeOf(inner))
         source.warn({
           where: `map ${map.name}`,
@@ -114,11 +114,12 @@ function areApart(map: MapModel, sizes: readonly number[], calls: readonly Event
 function undecided(types: readonly BtfType[], map: MapModel, size: number, fitting: readonly Candidate[]): string {
   const sent = `programs send ${size} ${size === 1 ? "byte" : "bytes"}`;
   const several = fitting.map(({ spelled }) => spelled);
-  if (several.length > 0) return `${sent}, the size of ${listed(several)} (${remedy(map, plain(several[0]!))})`;
+  if (several.length > 0)
+    return `${sent}, the size of ${listed(several)} (${remedy(map, plain(several[0]!.replace(/^(struct|union) /, "")))})`;
   const others = structsOfSize(types, size).map(({ spelled }) => spelled);
   const seen = others.length > 0 ? `, BTF has ${listed(others)}` : "";
   const line = `${others.length > 0 ? plain(others[0]!) : "struct event"} *unused_event __attribute__((unused));`;
-  return `${sent}, the size of no struct of a global, map value or parameter${seen} (add ${line} or ${remedy(map)})`;
+  return `${sent}, which no struct of a global, map value or parameter has${seen} (add ${line} or ${remedy(map)})`;
 }
 
 /** What is doubtful of a map's events: that programs send what is no type here, or what does not fit the type. */
