@@ -149,6 +149,7 @@ const libcFunctions = {
   free: ["void", ["ptr"]],
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
+  getpagesize: ["int", []],
   // Variadic, but all that is passed here goes in registers either way.
   syscall: ["int", ["size", "int", "int"]],
 } as const;
@@ -171,6 +172,11 @@ export function libc(): Libc {
     );
   }
   return (boundLibc = bound as Libc);
+}
+
+/** Of this machine, in bytes. */
+export function pageSize(): number {
+  return libc().getpagesize();
 }
 
 /** `bytes` as memory that C shares: in this machine's byte order. */
