@@ -151,7 +151,7 @@ const libcFunctions = {
   close: ["int", ["int"]],
   getpagesize: ["int", []],
   // Variadic, but all that is passed here goes in registers either way.
-  syscall: ["int", ["size", "int", "int"]],
+  syscall: ["int", ["size", "ptr", "int", "int", "int", "size"]],
 } as const;
 
 type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };
