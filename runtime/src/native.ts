@@ -150,6 +150,8 @@ const libcFunctions = {
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
   getpagesize: ["int", []],
+  epoll_create1: ["int", ["int"]],
+  epoll_ctl: ["int", ["int", "int", "int", "ptr"]],
   // Variadic, but all that is passed here goes in registers either way.
   syscall: ["int", ["size", "ptr", "int", "int", "int", "size"]],
 } as const;

@@ -183,7 +183,9 @@ export function openCpuBuffer(
   if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, scratch);
   close(fd);
   const hint =
-    mapping === EPERM ? "over the limit of locked memory: fewer pages, or sysctl kernel.perf_event_mlock_kb" : undefined;
+    mapping === EPERM
+      ? "over the limit of locked memory: fewer pages, or sysctl kernel.perf_event_mlock_kb"
+      : undefined;
   throw map.failure(-mapping, "mmap", "open", hint);
 }
 
