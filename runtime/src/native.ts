@@ -186,6 +186,19 @@ export function hostMemory(bytes: Uint8Array): Memory {
   return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });
 }
 
+/** Calls `ready` on the event loop when `fd` is readable, again and again, until the result is called; then `fd` may be closed. */
+export function pollReadable(fd: number, ready: () => void): () => void {
+  const handle = koffi().node.poll(fd, ready);
+  polls.add(handle);
+  return () => {
+    // A handle that was closed must not be touched.
+    if (polls.delete(handle)) handle.close();
+  };
+}
+
+// A handle that nobody refers to stops without a word.
+const polls = new Set<object>();
+
 /** Whether this is the thread that koffi may call back into while C runs. */
 export function isMainThread(): boolean {
   return process.getBuiltinModule("node:worker_threads").isMainThread;
