@@ -69,7 +69,7 @@ function whatIsMissing(problems) {
 
 /** Runs the compiled main.ts like a user, with some execve calls to count and Ctrl-C at the end. */
 async function runProgram(folder) {
-  const child = spawn(process.execPath, [join(folder, "dist/main.js")], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(folder, "dist/main.js"), "0.5"], { stdio: ["ignore", "pipe", "pipe"] });
   const counts = [];
   let complaint = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {

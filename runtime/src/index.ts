@@ -39,6 +39,10 @@ export type {
   UsdtOptions,
   XdpOptions,
 } from "./attach/options.ts";
+export { ktimeToDate } from "./events/ktime.ts";
+export type { LostLines, TraceLine } from "./events/traceline.ts";
+export { tracePipe, type TracePipe, type TracePipeOptions } from "./events/tracepipe.ts";
+export type { Reservation, UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
 export type { CgroupArray } from "./maps/cgrouparray.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";

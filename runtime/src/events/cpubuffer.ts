@@ -1,0 +1,196 @@
+// One CPU's part of a perf buffer: an event of PERF_COUNT_SW_BPF_OUTPUT and the pages that it is mapped to. In: what the
+// kernel wrote; out: samples and counts of lost ones (kernel/events/ring_buffer.c, perf_event_open(2)).
+
+import { UnsupportedError } from "../errors.ts";
+import { EACCES, EPERM } from "../library/errno.ts";
+import { missingCapabilities, perfEventParanoid } from "../library/host.ts";
+import type { MapCore } from "../maps/core.ts";
+import { Memory } from "../memory.ts";
+import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
+import { mapMemory, type Mapping } from "../native/mapping.ts";
+
+// The kernel's table of system calls is another on each architecture; newer ones share one.
+const perfEventOpen: Readonly<Record<string, number>> = {
+  x64: 298,
+  arm64: 241,
+  riscv64: 241,
+  loong64: 241,
+  ppc64: 319,
+  s390x: 331,
+  arm: 364,
+  ia32: 336,
+  mips: 4333,
+  mipsel: 4333,
+};
+
+// linux/perf_event.h
+const PERF_TYPE_SOFTWARE = 1;
+const PERF_COUNT_SW_BPF_OUTPUT = 10n;
+const PERF_SAMPLE_RAW = 1n << 10n;
+const PERF_FLAG_FD_CLOEXEC = 8;
+const PERF_RECORD_LOST = 2;
+const PERF_RECORD_SAMPLE = 9;
+
+// `struct perf_event_attr` as of its first version, and `data_head` and `data_tail` of `struct perf_event_mmap_page`.
+const attr = { type: 0, size: 4, config: 8, sample_period: 16, sample_type: 24, wakeup_events: 48, end: 64 } as const;
+const positionsAt = 1024;
+
+// `struct perf_event_header` is a u32 and two u16, its last one the size of the whole record, which is less than 64 KiB.
+const headerSize = 8;
+const largestRecord = 0x1_0000;
+
+const ENODEV = 19;
+
+/** Takes the raw data of one sample: `length` bytes at `at` of `m`, until it returns. */
+export type OnSample = (m: Memory, at: number, length: number, cpu: number) => void;
+
+/** Takes how many samples the kernel dropped. */
+export type OnLost = (count: number, cpu: number) => void;
+
+/** A CPU's buffer. */
+export class CpuBuffer {
+  readonly cpu: number;
+  readonly fd: number;
+  readonly #mapping: Mapping;
+  /** Head, which the kernel writes, and tail, up to which it may overwrite. */
+  readonly #positions: BigUint64Array;
+  /** The low halves of the two. */
+  readonly #head: Uint32Array;
+  readonly #data: Memory;
+  // Records that go around the end lie here in one piece.
+  readonly #scratch: Memory;
+  #tail: number;
+  #open = true;
+
+  constructor(cpu: number, fd: number, mapping: Mapping, page: number, scratch: Memory) {
+    this.cpu = cpu;
+    this.fd = fd;
+    this.#mapping = mapping;
+    this.#positions = new BigUint64Array(mapping.buffer, positionsAt, 2);
+    this.#head = new Uint32Array(mapping.buffer, positionsAt, 2);
+    this.#data = hostMemory(new Uint8Array(mapping.buffer, page));
+    this.#scratch = scratch;
+    this.#tail = Number(Atomics.load(this.#positions, 1));
+  }
+
+  /**
+   * Hands out at most `max` samples; gives how many. What was handed out is free for the kernel to overwrite, also after
+   * `onSample` threw.
+   */
+  drain(max: number, onSample: OnSample, onLost: OnLost): number {
+    const positions = this.#positions;
+    const head = this.#head;
+    const { u32s, u16s, size } = this.#data;
+    const low = this.#data.littleEndian ? 0 : 1;
+    const mask = size - 1;
+    // Given back in quarters, so that a busy program finds room before all is read.
+    const most = size >>> 2;
+    let count = 0;
+    while (this.#open && count < max) {
+      const from = this.#tail;
+      // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
+      const ready = (Atomics.load(head, low) - from) >>> 0;
+      if (ready === 0) break;
+      let done = 0;
+      try {
+        while (done < ready && done < most && count < max) {
+          const at = (from + done) & mask;
+          const type = u32s[at >>> 2]!;
+          const bytes = u16s[(at >>> 1) + 3]!;
+          // Closed by the handler: the memory is another.
+          if (bytes < headerSize) return count;
+          // Counted as read before the handler sees it, which may throw.
+          done += bytes;
+          if (type === PERF_RECORD_SAMPLE) {
+            count++;
+            if (at + bytes <= size) onSample(this.#data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
+            else this.#unwrap(at, onSample);
+          } else if (type === PERF_RECORD_LOST) {
+            // A u64 each: the event's id and the count.
+            const lost = this.#data.u64s[((at + headerSize + 8) & mask) >>> 3]!;
+            onLost(Number(lost), this.cpu);
+          }
+        }
+      } finally {
+        this.#tail = from + done;
+        if (this.#open) Atomics.store(positions, 1, BigInt(this.#tail));
+      }
+    }
+    return count;
+  }
+
+  /** Whether there is something to read. */
+  get ready(): boolean {
+    return this.#open && Atomics.load(this.#positions, 0) !== BigInt(this.#tail);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#mapping.close();
+    libc().close(this.fd);
+  }
+
+  // The data starts 4 bytes behind the header; in the scratch memory its fields are aligned.
+  #unwrap(at: number, onSample: OnSample): void {
+    const { u8s, u32s, size } = this.#data;
+    const scratch = this.#scratch.u8s;
+    const length = u32s[((at + headerSize) & (size - 1)) >>> 2]!;
+    const start = (at + headerSize + 4) & (size - 1);
+    const first = Math.min(length, size - start);
+    scratch.set(u8s.subarray(start, start + first));
+    scratch.set(u8s.subarray(0, length - first), first);
+    onSample(this.#scratch, 0, length, this.cpu);
+  }
+}
+
+/** Memory for records that go around a buffer's end. */
+export function makeScratch(): Memory {
+  return hostMemory(new Uint8Array(largestRecord));
+}
+
+/**
+ * The buffer of `pages` pages of `cpu`; undefined when it is offline. One of `wakeupEvents` samples makes its descriptor
+ * readable.
+ */
+export function openCpuBuffer(
+  map: MapCore,
+  cpu: number,
+  pages: number,
+  wakeupEvents: number,
+  scratch: Memory,
+): CpuBuffer | undefined {
+  const number = perfEventOpen[process.arch];
+  if (number === undefined) {
+    throw new UnsupportedError(`map ${map.name}: perf_event_open has no known number on ${process.arch}`);
+  }
+  const event = hostMemory(new Uint8Array(attr.end));
+  event.setU32(attr.type, PERF_TYPE_SOFTWARE);
+  event.setU32(attr.size, attr.end);
+  event.setU64(attr.config, PERF_COUNT_SW_BPF_OUTPUT);
+  event.setU64(attr.sample_period, 1n);
+  event.setU64(attr.sample_type, PERF_SAMPLE_RAW);
+  event.setU32(attr.wakeup_events, wakeupEvents);
+  const { syscall, close } = libc();
+  const fd = syscall(number, addressOf(event.u8s), -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+  if (fd < 0) {
+    const errno = lastErrno();
+    if (errno === ENODEV) return undefined;
+    throw map.failure(-errno, "perf_event_open", "open", hintOf(errno));
+  }
+  const page = pageSize();
+  const mapping = mapMemory(fd, (pages + 1) * page, true);
+  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, scratch);
+  close(fd);
+  const hint =
+    mapping === EPERM
+      ? "over the limit of locked memory: fewer pages, or sysctl kernel.perf_event_mlock_kb"
+      : undefined;
+  throw map.failure(-mapping, "mmap", "open", hint);
+}
+
+function hintOf(errno: number): string | undefined {
+  if (errno !== EACCES && errno !== EPERM) return undefined;
+  const missing = missingCapabilities(["CAP_PERFMON"]).length > 0;
+  return missing ? `needs CAP_PERFMON, or root; kernel.perf_event_paranoid is ${perfEventParanoid()}` : undefined;
+}

@@ -1,0 +1,115 @@
+// The perf buffers of all CPUs behind one PERF_EVENT_ARRAY map: opened together, waited for by one descriptor, read in turn.
+// What libbpf's perf_buffer__new does, on mappings that close safely.
+
+import { ValueError } from "../errors.ts";
+import { possibleCpus } from "../library/cpus.ts";
+import type { MapCore } from "../maps/core.ts";
+import type { Memory } from "../memory.ts";
+import { show } from "../memory/refuse.ts";
+import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
+import { type CpuBuffer, makeScratch, type OnLost, type OnSample, openCpuBuffer } from "./cpubuffer.ts";
+
+/** How large the buffers are, and how often they wake their consumer. */
+export interface PerfOptions {
+  /** Pages of memory for each CPU, a power of two; 8 when left out. */
+  readonly pages?: number | undefined;
+  /**
+   * How many samples of one CPU wake the consumer; 1 when left out. With more of them fewer wake-ups bring more samples
+   * each, and what is left over waits up to half a second.
+   */
+  readonly wakeupEvents?: number | undefined;
+}
+
+// sys/epoll.h; `struct epoll_event` starts with its events wherever it is packed or not.
+const EPOLL_CLOEXEC = 0x8_0000;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+const epollEventSize = 16;
+
+// The length of one mapping is that of one Memory.
+const largest = 1 << 30;
+
+/** The buffers of one map; there is at least one. */
+export class PerfBuffers {
+  /** Readable when there is something to read. A poll takes that note away: who polled reads all there is. */
+  readonly fd: number;
+  /** Dropped samples by CPU. */
+  readonly lost: number[];
+  readonly #buffers: readonly CpuBuffer[];
+  #first = 0;
+
+  constructor(map: MapCore, options: PerfOptions = {}) {
+    const pages = checkPages(map, options.pages ?? 8);
+    const wakeupEvents = checkWakeup(map, options.wakeupEvents ?? 1);
+    const cpus = Math.min(possibleCpus(map.library), map.maxEntries);
+    const scratch = makeScratch();
+    const buffers: CpuBuffer[] = [];
+    this.lost = new Array<number>(cpus).fill(0);
+    this.#buffers = buffers;
+    this.fd = libc().epoll_create1(EPOLL_CLOEXEC);
+    if (this.fd < 0) throw map.failure(-lastErrno(), "epoll_create1", "open");
+    try {
+      for (let cpu = 0; cpu < cpus; cpu++) {
+        const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, scratch);
+        if (buffer === undefined) continue; // offline
+        buffers.push(buffer);
+        this.#add(map, buffer);
+      }
+    } catch (e) {
+      this.close();
+      throw e;
+    }
+  }
+
+  /** Hands out at most `max` samples, CPU by CPU; gives how many. */
+  drain(max: number, onSample: OnSample, onLost?: OnLost): number {
+    const count = (lost: number, cpu: number): void => {
+      this.lost[cpu]! += lost;
+      onLost?.(lost, cpu);
+    };
+    let done = 0;
+    const { length } = this.#buffers;
+    // Another CPU is the first each time: a busy one cannot keep the others waiting for ever.
+    const first = this.#first++ % length;
+    for (let i = 0; i < length && done < max; i++) {
+      done += this.#buffers[(first + i) % length]!.drain(max - done, onSample, count);
+    }
+    return done;
+  }
+
+  /** Whether a drain would find something. */
+  get ready(): boolean {
+    return this.#buffers.some((buffer) => buffer.ready);
+  }
+
+  close(): void {
+    for (const buffer of this.#buffers) buffer.close();
+    libc().close(this.fd);
+  }
+
+  #add(map: MapCore, { cpu, fd }: CpuBuffer): void {
+    const put = new Uint32Array([cpu, fd]).buffer;
+    const update = map.library.fn("bpf_map_update_elem");
+    const result = update(map.use(), addressOf(put), addressOf(put) + 4, 0);
+    if (result !== 0) throw map.failure(result, "bpf_map_update_elem", "open");
+    const event: Memory = hostMemory(new Uint8Array(epollEventSize));
+    event.setU32(0, EPOLLIN);
+    if (libc().epoll_ctl(this.fd, EPOLL_CTL_ADD, fd, addressOf(event.u8s)) === 0) return;
+    throw map.failure(-lastErrno(), "epoll_ctl", "open");
+  }
+}
+
+function checkPages(map: MapCore, pages: unknown): number {
+  const most = largest / pageSize();
+  if (Number.isInteger(pages) && Number(pages) >= 1 && Number(pages) <= most && Math.log2(Number(pages)) % 1 === 0) {
+    return Number(pages);
+  }
+  const path = `map ${map.name}: pages`;
+  throw new ValueError(`${path}: expected a power of two up to ${most}, got ${show(pages)}`, path);
+}
+
+function checkWakeup(map: MapCore, events: unknown): number {
+  if (Number.isInteger(events) && Number(events) >= 1 && Number(events) <= 0xffff_ffff) return Number(events);
+  const path = `map ${map.name}: wakeupEvents`;
+  throw new ValueError(`${path}: expected a number of samples from 1, got ${show(events)}`, path);
+}
