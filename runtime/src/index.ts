@@ -88,7 +88,7 @@ export type { BpfProgram, ContextOf, Program } from "./program.ts";
 export type { ProgramInfo, ProgramStats } from "./program/info.ts";
 export type { RunOptions, RunResult } from "./program/run.ts";
 export { enableStats, type Stats } from "./program/stats.ts";
-export type { OpenStructOps, StructOps, StructOpsMembers, StructOpsSpec } from "./structops.ts";
+export type { OpenStructOps, StructOps, StructOpsFunc, StructOpsMembers, StructOpsSpec } from "./structops.ts";
 export type {
   DeepReadonly,
   Elements,

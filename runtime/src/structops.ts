@@ -10,13 +10,18 @@ import { idOf } from "./library/info.ts";
 import { withLog } from "./library/print.ts";
 import { type Link, makeLink } from "./link.ts";
 import { lastErrno } from "./native.ts";
+import type { BpfProgram } from "./program.ts";
 import type { LiveLink, ProgramCore } from "./program/core.ts";
 import type { DeepReadonly } from "./sections/types.ts";
 
 /** Where each member is and what reads and writes it; "func" for one that is a program's name. */
 export type StructOpsMembers<S> = {
-  readonly [K in keyof S]: readonly [offset: number, codec: Codec<S[K], S[K]> | "func"];
+  readonly [K in keyof S]: readonly [offset: number, codec: null extends S[K] ? "func" : Codec<S[K], S[K]>];
 };
+
+/** The name of a struct_ops program among `Programs`; null for no function. For generated code. */
+export type StructOpsFunc<Programs> =
+  { [P in keyof Programs]: Programs[P] extends BpfProgram<"struct_ops"> ? P & string : never }[keyof Programs] | null;
 
 /** What generated code says of a struct_ops map. */
 export interface StructOpsSpec<S> {

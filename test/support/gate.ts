@@ -43,7 +43,6 @@ const KINDS: ReadonlySet<ts.SyntaxKind> = new Set([
   SyntaxKind.NumericLiteral,
   SyntaxKind.BigIntLiteral,
   SyntaxKind.TrueKeyword,
-  SyntaxKind.NullKeyword,
   SyntaxKind.PrefixUnaryExpression,
   SyntaxKind.BinaryExpression,
   SyntaxKind.PlusToken,
@@ -94,7 +93,7 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...["ArrayOfMaps", "HashOfMaps", "ProgArray", "SockMap", "SockHash", "ReuseportSockArray", "XskMap"],
   ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
-  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
+  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program", "StructOpsFunc"],
 ]);
 
 /** Parameters of the functions in a codec: memory, place, value. */
