@@ -12,7 +12,7 @@ import { unwatch, watch } from "../library/unreachable.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import type { Closeable } from "../maps/closeable.ts";
 import { addressOf, lastErrno, libc } from "../native.ts";
-import { type BpfProgram, ProgramHandle } from "../program.ts";
+import { type BpfProgram, type Program, ProgramHandle } from "../program.ts";
 import { programTypeName, readProgramInfo } from "../program/info.ts";
 import { checkAbi } from "./carried.ts";
 import { programEntry } from "./found.ts";
@@ -52,7 +52,7 @@ class OwnedHandle extends ProgramHandle implements Closeable {
   }
 }
 
-class Opener implements ProgramOpener<BpfProgram> {
+class Opener implements ProgramOpener<Program> {
   readonly #name: string;
   readonly #entry: ProgramEntry<BpfProgram>;
   readonly #table: SkeletonTable<SkeletonShape>;

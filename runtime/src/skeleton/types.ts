@@ -19,7 +19,7 @@ export interface SkeletonShape {
   readonly structOps: object;
 }
 
-type CtxCodec<P> = P extends BpfProgram<infer _, infer C, infer CInit> ? Codec<C, CInit> : never;
+type CtxCodec<P> = P extends Program<infer _, infer C, infer CInit> ? Codec<C, CInit> : never;
 
 /**
  * What generated code says of a program: its section, more where libbpf 1.0 does not know that, and the codec of the
@@ -72,7 +72,7 @@ export interface Skeleton<X extends SkeletonShape> {
 }
 
 /** `P` as it is opened: all but `attach`, which needs the object that it came from, and closed by hand. */
-export type OwnedProgram<P> = (P extends BpfProgram<infer K, infer C, infer CInit> ? BpfProgram<K, C, CInit> : never) &
+export type OwnedProgram<P> = (P extends Program<infer K, infer C, infer CInit> ? BpfProgram<K, C, CInit> : never) &
   Closeable;
 
 /**
