@@ -58,7 +58,7 @@ const RUNTIME = [
   ["memory", "codec"],
   ["native"],
   ["library"],
-  ["maps", "events", "program", "link", "attach", "sections"],
+  ["maps", "events", "program", "link", "attach", "sections", "structops"],
   ["object"],
   ["skeleton"],
   ["gen1", "index"],

@@ -62,6 +62,7 @@ export { lpmTrie, type LpmTrieMap } from "./maps/trie.ts";
 export type { Program } from "./program.ts";
 export { section } from "./sections.ts";
 export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
+export { structOps, type StructOpsFunc } from "./structops.ts";
 export { skeleton } from "./skeleton.ts";
 export { base64, file } from "./skeleton/carried.ts";
 export type { Loaded, Open, OpenOptions, Skeleton, SkeletonShape, SkeletonTable } from "./skeleton/types.ts";

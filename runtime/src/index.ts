@@ -88,7 +88,11 @@ export type { PerCpuMap } from "./maps/percpu.ts";
 export type { PushOptions } from "./maps/queue.ts";
 export type { ObjectOptions } from "./object/open.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
-export type { Program } from "./program.ts";
+export type { BpfProgram, ContextOf, Program } from "./program.ts";
+export type { ProgramInfo, ProgramStats } from "./program/info.ts";
+export type { RunOptions, RunResult } from "./program/run.ts";
+export { enableStats, type Stats } from "./program/stats.ts";
+export type { OpenStructOps, StructOps, StructOpsFunc, StructOpsMembers, StructOpsSpec } from "./structops.ts";
 export type {
   DeepReadonly,
   Elements,
@@ -101,6 +105,7 @@ export type {
 export type {
   AttachAllOptions,
   AttachResult,
+  AttachTarget,
   Loaded,
   LoadedHandle,
   MapOpener,
@@ -109,7 +114,10 @@ export type {
   OpenMap,
   OpenOptions,
   OpenProgram,
+  OwnedProgram,
+  ProgramEntry,
   ProgramNames,
+  ProgramOpener,
   Skeleton,
   SkeletonShape,
   SkeletonTable,

@@ -11,7 +11,7 @@ import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/c
 
 /** One attachment of a program; ends with `detach`, or with its skeleton unless it is pinned. */
 export interface Link extends Disposable, AsyncDisposable {
-  /** The program's name. */
+  /** The program's name, or the struct_ops map's. */
   readonly program: string;
   /** undefined for USDT probes; before Linux 5.15 that of the perf event, where there is one. */
   readonly fd: number | undefined;
@@ -68,6 +68,8 @@ class LinkHandle implements Link, LiveLink {
     const pointer = this.#use();
     // A USDT link is many perf events; its own descriptor is a 0 that nobody set (usdt.c, `struct bpf_link_usdt`).
     if (this.#core.kind === "usdt") return undefined;
+    // Here it is the map's (libbpf.c, `bpf_map__attach_struct_ops`).
+    if (this.#core.section.endsWith(".struct_ops")) return undefined;
     const fd = this.#library.fn("bpf_link__fd")(pointer);
     return fd < 0 ? undefined : fd;
   }

@@ -11,6 +11,7 @@ import { loadHint } from "./object/hints.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
 import { findRefusal, verifierError } from "./object/verifier.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
+import type { StructOpsCore } from "./structops.ts";
 import type { LiveBytes } from "./sections/bytes.ts";
 
 type Phase = "open" | "loading" | "loaded" | "closed";
@@ -38,6 +39,7 @@ export class BpfObject implements ProgramOwner {
   programs: readonly ProgramCore[] = [];
   /** Names of maps that the kernel takes without BTF only, which libbpf finds out by trying. */
   readonly withoutBtf: Set<string> = new Set();
+  structOps: readonly StructOpsCore[] = [];
   // `struct bpf_object *`
   readonly #pointer: number;
   #phase: Phase = "open";
@@ -120,9 +122,9 @@ export class BpfObject implements ProgramOwner {
     this.#loaded(result, undefined, buffers);
   }
 
-  /** Whether any program has a live link. */
+  /** Whether any program, or struct_ops map, has a live link. */
   isAttached(): boolean {
-    return this.programs.some(({ links }) => links.length > 0);
+    return [...this.programs, ...this.structOps].some(({ links }) => links.length > 0);
   }
 
   /** Detaches every live link, pinned ones too; throws the first failure when all are done. */
@@ -194,7 +196,7 @@ export class BpfObject implements ProgramOwner {
 
   /** Newest first, as they may depend on each other. */
   #takeLinks(): LiveLink[] {
-    return this.programs.flatMap(({ links }) => [...links]).reverse();
+    return [...this.programs, ...this.structOps].flatMap(({ links }) => [...links]).reverse();
   }
 
   #free(): void {

@@ -3,6 +3,7 @@
 import { openLibrary } from "./library.ts";
 import { carriedObject, checkAbi, checkByteOrder, givenObject } from "./skeleton/carried.ts";
 import { mapOpeners } from "./skeleton/openers.ts";
+import { programOpeners } from "./skeleton/progopeners.ts";
 import { openSkeleton } from "./skeleton/open.ts";
 import type { Loaded, Open, OpenOptions, Skeleton, SkeletonShape, SkeletonTable } from "./skeleton/types.ts";
 
@@ -11,6 +12,7 @@ class CarriedSkeleton<X extends SkeletonShape> implements Skeleton<X> {
   #madeTable: SkeletonTable<X> | undefined;
   #verified: Uint8Array | undefined;
   #maps: object | undefined;
+  #progs: object | undefined;
 
   constructor(makeTable: () => SkeletonTable<X>) {
     this.#makeTable = makeTable;
@@ -38,6 +40,10 @@ class CarriedSkeleton<X extends SkeletonShape> implements Skeleton<X> {
 
   get maps(): Skeleton<X>["maps"] {
     return (this.#maps ??= mapOpeners(this.#table)) as Skeleton<X>["maps"];
+  }
+
+  get progs(): Skeleton<X>["progs"] {
+    return (this.#progs ??= programOpeners(this.#table)) as Skeleton<X>["progs"];
   }
 
   get #table(): SkeletonTable<X> {

@@ -1,7 +1,7 @@
 // The sentences of generated doc comments: what a thing is in C, where it lies, what to beware of.
 
 import type { FieldLayout, Hole, Layout, MapLayout, NamedLayout, StructLayout, Use } from "../layout/layout.ts";
-import type { MapModel, ProgramModel } from "../object/model.ts";
+import type { MapModel, ProgramModel, StructOpsModel } from "../object/model.ts";
 import { comment } from "./text.ts";
 
 /** Map types in words, where those of the kernel's name would not do. */
@@ -118,6 +118,17 @@ function slotsDoc({ slots = [] }: MapModel): string {
   const shown = slots.slice(0, SHOWN_SLOTS).map(({ index, name }) => `${index} ${code(name)}`);
   const more = slots.length > SHOWN_SLOTS ? ` and ${slots.length - SHOWN_SLOTS} more` : "";
   return ` Filled at load: ${shown.join(", ")}${more}.`;
+}
+
+/** "`u32` at 8". */
+export function memberDoc(spelled: string, offset: number): string {
+  return `${code(spelled)} at ${offset}`;
+}
+
+/** "`struct tcp_congestion_ops` in `SEC(".struct_ops.link")`". */
+export function structOpsDoc({ section, autocreate }: StructOpsModel, spelled: string): string {
+  const place = `${code(spelled)} in ${code(`SEC("${section}")`)}`;
+  return autocreate ? place : `${place}, made only when \`$autocreate\` is set`;
 }
 
 /** "`SEC("xdp")`". */

@@ -2,10 +2,10 @@
 
 import type { Layout, Layouts, StructLayout } from "../layout/layout.ts";
 import type { ObjectModel, ProgramModel } from "../object/model.ts";
-import { codecOf, typeOf } from "./codec.ts";
-import { fieldDoc, mapDoc, programDoc } from "./doc.ts";
+import { codecOf, initOf, typeOf } from "./codec.ts";
+import { fieldDoc, mapDoc, memberDoc, programDoc, structOpsDoc } from "./doc.ts";
 import { mapHandle } from "./maps.ts";
-import { literal, property } from "./text.ts";
+import { ident, literal, property } from "./text.ts";
 import { type EmitContext, tableEntry } from "./types.ts";
 
 /** One member: its doc, its type in the interface, its entry in the table. */
@@ -48,19 +48,54 @@ function mapMembers(model: ObjectModel, layouts: Layouts, context: EmitContext):
 }
 
 /** What libbpf 1.0 knows is found by the section alone; newer kinds carry what an older library needs. */
-function programTable({ section, sec }: ProgramModel): string {
-  if (sec === undefined || sec.since === "1.0") return literal(section);
-  const { type, attachType, since } = sec;
-  return `{ section: ${literal(section)}, type: ${literal(type)}, attachType: ${literal(attachType)}, since: ${literal(since)} }`;
+function programTable({ section, sec }: ProgramModel, ctx: string | undefined): string {
+  const known = sec === undefined || sec.since === "1.0";
+  if (known && ctx === undefined) return literal(section);
+  const { type = "", attachType = "", since = "" } = sec ?? {};
+  const younger = `type: ${literal(type)}, attachType: ${literal(attachType)}, since: ${literal(since)}`;
+  const parts = [
+    `section: ${literal(section)}`,
+    ...(known ? [] : [younger]),
+    ...(ctx === undefined ? [] : [`ctx: ${ctx}`]),
+  ];
+  return `{ ${parts.join(", ")} }`;
 }
 
-function programMembers(model: ObjectModel): Member[] {
-  return model.programs.map((program) => ({
-    name: program.name,
-    doc: programDoc(program),
-    type: `s.Program<${literal(program.sec?.kind ?? "unknown")}>`,
-    table: programTable(program),
-  }));
+function programMembers(model: ObjectModel, layouts: Layouts, { names }: EmitContext): Member[] {
+  return model.programs.map((program, i) => {
+    const ctx = layouts.programs[i]!.ctx?.layout;
+    const types = ctx === undefined ? [] : [...new Set([typeOf(ctx, names), initOf(ctx, names)])];
+    return {
+      name: program.name,
+      doc: programDoc(program),
+      type: `s.Program<${[literal(program.sec?.kind ?? "unknown"), ...types].join(", ")}>`,
+      table: programTable(program, ctx && codecOf(ctx, names)),
+    };
+  });
+}
+
+function structOpsMembers(model: ObjectModel, layouts: Layouts, { names }: EmitContext): Member[] {
+  const func = `s.StructOpsFunc<${ident(names.skeleton)}["progs"]>`;
+  return model.structOps.map((ops, i) => {
+    const { members, spelled } = layouts.structOps[i]!;
+    const { type } = group(
+      members.map(({ name, offset, spelled, layout }) => ({
+        name,
+        doc: memberDoc(spelled, offset),
+        type: layout === "func" ? func : typeOf(layout, names),
+        table: "",
+      })),
+    );
+    const entries = members.map(({ name, offset, layout }) =>
+      tableEntry(name, offset, layout === "func" ? literal("func") : codecOf(layout, names)),
+    );
+    return {
+      name: ops.name,
+      doc: structOpsDoc(ops, spelled),
+      type,
+      table: `s.structOps(${literal(ops.section)}, ${ops.size}, { ${entries.join(", ")} })`,
+    };
+  });
 }
 
 function sectionMembers(model: ObjectModel, layouts: Layouts, { names }: EmitContext): Member[] {
@@ -91,8 +126,8 @@ export function emitGroups(
 ): { readonly maps: Group; readonly progs: Group; readonly sections: Group; readonly structOps: Group } {
   return {
     maps: group(mapMembers(model, layouts, context)),
-    progs: group(programMembers(model)),
+    progs: group(programMembers(model, layouts, context)),
     sections: group(sectionMembers(model, layouts, context)),
-    structOps: group([]),
+    structOps: group(structOpsMembers(model, layouts, context)),
   };
 }

@@ -143,10 +143,34 @@ export interface SectionLayout {
   readonly variables: readonly (Use & { readonly name: string; readonly offset: number })[];
 }
 
+/** A program whose context is a struct of its author's. */
+export interface ProgramLayout {
+  readonly name: string;
+  readonly ctx?: Use;
+}
+
+/** A member of a struct_ops map that userspace may change before load: one that names a program, or a value. */
+export interface StructOpsMember {
+  readonly name: string;
+  readonly offset: number;
+  readonly spelled: string;
+  /** "func" for a pointer to a function. */
+  readonly layout: Layout | "func";
+}
+
+export interface StructOpsLayout {
+  readonly name: string;
+  /** "struct tcp_congestion_ops". */
+  readonly spelled: string;
+  readonly members: readonly StructOpsMember[];
+}
+
 /** The layouts of everything an object exposes. */
 export interface Layouts {
   readonly maps: readonly MapLayout[];
+  readonly programs: readonly ProgramLayout[];
   readonly sections: readonly SectionLayout[];
+  readonly structOps: readonly StructOpsLayout[];
   /** Structs and enums that the above mention, by BTF id. */
   readonly types: readonly NamedLayout[];
   /** Types shown as bytes, with the reason. */

@@ -2,7 +2,17 @@
 // tag `ebpf-skel:KIND` in C.
 
 import { printable, shown, SkelError } from "../errors.ts";
-import type { FieldLayout, Layout, Layouts, MapLayout, NamedLayout, Scalar, StructLayout, View } from "./layout.ts";
+import type {
+  FieldLayout,
+  Layout,
+  Layouts,
+  MapLayout,
+  NamedLayout,
+  Scalar,
+  StructLayout,
+  StructOpsMember,
+  View,
+} from "./layout.ts";
 
 /** How values are shown. */
 export interface Presentation {
@@ -118,6 +128,8 @@ export function present(layouts: Layouts, { int64, as }: Presentation): Layouts 
     ...(it.value && { value: use(it.value) }),
     ...(it.inner && { inner: map(it.inner) }),
   });
+  const member = (it: StructOpsMember): StructOpsMember =>
+    it.layout === "func" ? it : { ...it, layout: plain(it.layout) };
   const field = (struct: StructLayout, it: FieldLayout): FieldLayout => {
     const kind = asked.get(it) ?? it.tag;
     if (kind === undefined) return use(it);
@@ -129,6 +141,8 @@ export function present(layouts: Layouts, { int64, as }: Presentation): Layouts 
   };
   return {
     maps: layouts.maps.map(map),
+    programs: layouts.programs,
+    structOps: layouts.structOps.map((ops) => ({ ...ops, members: ops.members.map(member) })),
     sections: layouts.sections.map((section) => ({ ...section, variables: section.variables.map(use) })),
     types: layouts.types.map((type) =>
       type.kind === "struct" ? { ...type, fields: type.fields.map((it) => field(type, it)) } : type,

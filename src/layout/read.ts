@@ -1,11 +1,11 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { type DeclTag, declTags, sizeOf, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, sizeOf, skipModifiersAndTypedefs, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
-import type { MapModel, ObjectModel, SectionModel } from "../object/model.ts";
+import type { MapModel, ObjectModel, ProgramModel, SectionModel } from "../object/model.ts";
 import type {
   EnumLayout,
   FieldLayout,
@@ -13,6 +13,7 @@ import type {
   Layouts,
   MapLayout,
   NamedLayout,
+  ProgramLayout,
   SectionLayout,
   TypeName,
   Use,
@@ -20,6 +21,7 @@ import type {
 import { lowerType } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 import { layoutStruct } from "./struct.ts";
+import { layoutStructOps } from "./structops.ts";
 
 function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): EnumLayout | string {
   const type = types[id]!;
@@ -136,6 +138,27 @@ function layoutSection(collector: Collector, section: SectionModel): SectionLayo
   };
 }
 
+/** Kinds that BPF_PROG_TEST_RUN runs and whose context is the author's to choose. */
+const OWN_CONTEXT: ReadonlySet<string> = new Set(["syscall", "raw_tracepoint"]);
+
+/** The kernel's own contexts of such programs. */
+const KERNEL_CONTEXTS: ReadonlySet<string> = new Set(["bpf_raw_tracepoint_args", "pt_regs"]);
+
+function layoutProgram(collector: Collector, { name, sec, funcType }: ProgramModel): ProgramLayout {
+  const { types } = collector;
+  if (sec === undefined || funcType === undefined || !OWN_CONTEXT.has(sec.kind)) return { name };
+  const func = types[funcType]!;
+  const proto = func.kind === "func" ? types[func.type]! : undefined;
+  const param = proto?.kind === "func_proto" ? proto.params[0] : undefined;
+  const pointer = param && types[skipModifiersAndTypedefs(types, param.type)]!;
+  if (pointer?.kind !== "ptr") return { name };
+  const struct = types[skipModifiersAndTypedefs(types, pointer.type)]!;
+  const own = (struct.kind === "struct" || struct.kind === "union") && !KERNEL_CONTEXTS.has(struct.name);
+  if (!own || struct.size === 0) return { name };
+  const ctx = collector.use(pointer.type, `${name}_ctx`, struct.size);
+  return ctx.layout.kind === "struct" ? { name, ctx } : { name };
+}
+
 /** Each map, and behind it the inner one. */
 function withInner(maps: readonly MapLayout[]): readonly MapLayout[] {
   return maps.flatMap((map) => (map.inner === undefined ? [map] : [map, map.inner]));
@@ -228,10 +251,13 @@ export function readLayouts(model: ObjectModel): Layouts {
     for (const [id, why] of refused) collector.refused.set(id, why);
     const maps = model.maps.map((map) => layoutMap(collector, map));
     const sections = model.sections.map((section) => layoutSection(collector, section));
+    const programs = model.programs.map((program) => layoutProgram(collector, program));
+    const structOps = model.structOps.map((map) => layoutStructOps(model.types, map, collector.refer));
     const again = collector.drain();
     if (!again) {
       const types = markInits(markTails([...collector.done.values()].sort((a, b) => a.type - b.type)));
-      return { maps, sections, types, warnings: collectWarnings({ maps, sections, types }) };
+      const layouts = { maps, programs, sections, structOps, types };
+      return { ...layouts, warnings: collectWarnings(layouts) };
     }
     for (const [id, why] of collector.refused) refused.set(id, why);
   }

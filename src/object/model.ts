@@ -141,9 +141,14 @@ export interface SectionModel {
 /** A struct_ops map (`.struct_ops`, `.struct_ops.link`). */
 export interface StructOpsModel {
   readonly name: string;
+  /** As written in C: ".struct_ops.link", "?.struct_ops". */
+  readonly section: string;
+  /** BTF id of its variable. */
   readonly type: TypeId;
   readonly size: number;
   readonly link: boolean;
+  /** False for `SEC("?.struct_ops")`. */
+  readonly autocreate: boolean;
 }
 
 export interface Warning {

@@ -11,8 +11,9 @@ import { readLegacyMaps } from "./legacy.ts";
 import { readMaps } from "./maps.ts";
 import type { ObjectModel, Warning } from "./model.ts";
 import { readPrograms } from "./programs.ts";
-import { readSections, readStructOps } from "./sections.ts";
+import { readSections } from "./sections.ts";
 import { indexObject } from "./source.ts";
+import { readStructOps } from "./structops.ts";
 
 /** The BTF types of an object; `void` alone where it has none. */
 export function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {

@@ -7,7 +7,7 @@ import { SHT_NOBITS, SHT_PROGBITS } from "../elf/abi.ts";
 import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
-import type { SectionModel, StructOpsModel, VariableModel } from "./model.ts";
+import type { SectionModel, VariableModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
 function isOrExtends(name: string, base: string): boolean {
@@ -79,27 +79,5 @@ export function readSections(source: Source): SectionModel[] {
     }
     idents.add(ident);
     return [{ name: section.name, ident, kind, size: section.size, variables }];
-  });
-}
-
-/** The maps of `.struct_ops` and `.struct_ops.link` sections. */
-export function readStructOps({ elf, types, datasecs }: Source): StructOpsModel[] {
-  return elf.sections.flatMap((section): StructOpsModel[] => {
-    const name = section.name.replace(/^\?/, "");
-    if (name !== ".struct_ops" && name !== ".struct_ops.link") return [];
-    const datasec = datasecs.get(section.name);
-    return (datasec?.vars ?? []).flatMap((info): StructOpsModel[] => {
-      const variable = types[info.type]!;
-      if (variable.kind !== "var") return [];
-      requireIdentifier("map", variable.name);
-      return [
-        {
-          name: variable.name,
-          type: variable.type,
-          size: trySizeOf(types, variable.type) ?? 0,
-          link: name.endsWith(".link"),
-        },
-      ];
-    });
   });
 }

@@ -79,6 +79,7 @@ const RUNTIME: ReadonlySet<string> = new Set([
     "key",
     "struct",
     "section",
+    "structOps",
     "base64",
     "skeleton",
   ],
@@ -93,7 +94,7 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
   ...["ringbuf", "perfEventArray", "userRingbuf", "RingBuf", "PerfEventArray", "UserRingBuf"],
-  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
+  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program", "StructOpsFunc"],
 ]);
 
 /** Parameters of the functions in a codec: memory, place, value. */

@@ -9,6 +9,7 @@ export const functions = {
   libbpf_num_possible_cpus: ["int", []],
   libbpf_bpf_prog_type_str: ["str", ["int"]],
   libbpf_bpf_map_type_str: ["str", ["int"]],
+  libbpf_prog_type_by_name: ["int", ["str", "ptr", "ptr"]],
 
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
@@ -35,6 +36,7 @@ export const functions = {
   bpf_map__reuse_fd: ["int", ["ptr", "int"]],
   bpf_map__initial_value: ["ptr", ["ptr", "ptr"]],
   bpf_map__set_initial_value: ["int", ["ptr", "ptr", "size"]],
+  bpf_map__attach_struct_ops: ["ptr", ["ptr"]],
 
   bpf_program__fd: ["int", ["ptr"]],
   bpf_program__section_name: ["str", ["ptr"]],
@@ -82,6 +84,9 @@ export const functions = {
   bpf_map_create: ["int", ["int", "str", "u32", "u32", "u32", "ptr"]],
   bpf_map_get_fd_by_id: ["int", ["u32"]],
   bpf_btf_get_fd_by_id: ["int", ["u32"]],
+  bpf_prog_get_fd_by_id: ["int", ["u32"]],
+  bpf_prog_test_run_opts: ["int", ["int", "ptr"]],
+  bpf_enable_stats: ["int", ["int"]],
   bpf_map_lookup_and_delete_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"]],
   bpf_map_update_batch: ["int", ["int", "ptr", "ptr", "ptr", "ptr"]],
   bpf_map_delete_batch: ["int", ["int", "ptr", "ptr", "ptr"]],

@@ -1,6 +1,7 @@
 // A program of a loaded object, as its handle and its links work on it.
 
 import type { ProgramKind } from "../abi.ts";
+import type { Codec } from "../codec/codec.ts";
 import { StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 
@@ -24,6 +25,23 @@ export interface LiveLink {
   releaseAsync(): Promise<void>;
 }
 
+/** A program in the kernel, as everything but attaching works on it. */
+export interface KernelProgram {
+  readonly library: Library;
+  /** The skeleton's object name. */
+  readonly object: string;
+  readonly name: string;
+  readonly section: string;
+  readonly kind: ProgramKind;
+  /** Of the struct that it takes, where that is the author's own. */
+  readonly ctx: Codec<unknown> | undefined;
+  /**
+   * Its descriptor.
+   * @throws StateError when it is gone, or was not loaded
+   */
+  use(): number;
+}
+
 /** What is known of a program, and the links that are alive. */
 export interface ProgramCore<L extends LiveLink = LiveLink> {
   readonly owner: ProgramOwner;
@@ -32,6 +50,8 @@ export interface ProgramCore<L extends LiveLink = LiveLink> {
   readonly kind: ProgramKind;
   /** The libbpf version that knows the section; undefined for all. */
   readonly since: string | undefined;
+  /** Of the struct that it takes, where that is the author's own. */
+  readonly ctx: Codec<unknown> | undefined;
   /** `struct bpf_program *` */
   readonly pointer: number;
   /** Oldest first. */
@@ -49,6 +69,12 @@ export function useProgram({ owner, name, pointer }: ProgramCore): number {
     throw new StateError(`program ${name}: not loaded, its autoload is off (set progs.${name}.autoload before load)`);
   }
   return fd;
+}
+
+/** The program of `core`, for what does not need libbpf's object. */
+export function kernelProgram(core: ProgramCore): KernelProgram {
+  const { owner, name, section, kind, ctx } = core;
+  return { library: owner.library, object: owner.name, name, section, kind, ctx, use: () => useProgram(core) };
 }
 
 let cores: WeakMap<object, ProgramCore> | undefined;

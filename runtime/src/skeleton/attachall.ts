@@ -6,6 +6,7 @@ import type { Link } from "../link.ts";
 import { show } from "../memory/refuse.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
+import { attachStructOps, whyNotCreated } from "../structops.ts";
 import type { AttachAllOptions, SkeletonShape } from "./types.ts";
 
 /** What was done, by program; `AttachResult` is how its user sees it. */
@@ -27,14 +28,15 @@ export function attachAll(object: BpfObject, options: AttachAllOptions<SkeletonS
     optional?: readonly string[];
     only?: readonly string[];
   };
-  const names = object.programs.map(({ name }) => name);
+  const all = [...object.programs, ...object.structOps];
+  const names = all.map(({ name }) => name);
   checkNames("targets", Object.keys(targets), names);
   checkNames("optional", optional, names);
   checkNames("only", only ?? [], names);
 
   const outcome: Outcome = { attached: [], skipped: Object.create(null), failed: Object.create(null) };
   const made: Link[] = [];
-  const wanted = object.programs.filter(({ name }) => only === undefined || only.includes(name));
+  const wanted = all.filter(({ name }) => only === undefined || only.includes(name));
   for (const program of wanted) {
     const { name } = program;
     const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
@@ -44,7 +46,7 @@ export function attachAll(object: BpfObject, options: AttachAllOptions<SkeletonS
       continue;
     }
     try {
-      made.push(attachProgram(program, target));
+      made.push(object.structOps.includes(program) ? attachStructOps(program) : attachProgram(program, target));
       outcome.attached.push(name);
     } catch (e) {
       outcome.failed[name] = e as Error;
@@ -80,6 +82,7 @@ function checkNames(option: string, given: readonly string[], known: readonly st
 function whySkipped(object: BpfObject, program: ProgramCore, target: object | undefined): string | undefined {
   const { library } = object;
   if (program.links.length > 0) return "it is attached already";
+  if (object.structOps.includes(program)) return whyNotCreated(program);
   if (library.fn("bpf_program__fd")(program.pointer) < 0) return "it is not loaded, its autoload is off";
   if (target !== undefined) return undefined;
   if (!library.fn("bpf_program__autoattach")(program.pointer)) return "its autoattach is off";

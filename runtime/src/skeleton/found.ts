@@ -9,9 +9,12 @@ import { mapTypeName } from "../library/mapinfo.ts";
 import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
+import type { BpfProgram } from "../program.ts";
+import type { Codec } from "../codec/codec.ts";
 import type { SectionSpec } from "../sections/types.ts";
 import { resetValueSize } from "./eventmaps.ts";
-import type { SkeletonShape, SkeletonTable } from "./types.ts";
+import { checkSection, type StructOpsCore, type StructOpsSpec } from "../structops.ts";
+import type { ProgramEntry, SkeletonShape, SkeletonTable } from "./types.ts";
 
 /** A map of the table, found in the object. */
 export interface FoundMap {
@@ -43,6 +46,14 @@ export interface Found {
   readonly maps: readonly FoundMap[];
   readonly programs: readonly ProgramCore[];
   readonly sections: readonly FoundSection[];
+  readonly structOps: readonly FoundStructOps[];
+}
+
+/** A struct_ops map of the table, found in the object. */
+export interface FoundStructOps {
+  readonly name: string;
+  readonly spec: StructOpsSpec<unknown>;
+  readonly core: StructOpsCore;
 }
 
 const stale = "regenerate with ebpf-skel gen";
@@ -70,13 +81,21 @@ function findMaps(object: BpfObject, specs: object): FoundMap[] {
 }
 
 function findPrograms(object: BpfObject, specs: object): ProgramCore[] {
-  return Object.entries(specs).map(([name, spec]: [string, string | ProgramSpec]) => {
+  return Object.entries(specs).map(([name, entry]: [string, ProgramEntry<BpfProgram>]) => {
     const pointer = object.findProgram(name);
     if (pointer === 0) throw new StaleError(`${object.name}: program ${name}: not in the object (${stale})`);
-    const { section, since } = typeof spec === "string" ? { section: spec, since: undefined } : spec;
-    if (typeof spec !== "string") setUnknownType(object, name, pointer, spec);
-    return { owner: object, name, section, kind: kindOf(section), since, pointer, links: [] };
+    const { section, ctx, since, ...spec } = programEntry(entry);
+    if (since !== undefined) setUnknownType(object, name, pointer, { section, since, ...spec } as ProgramSpec);
+    return { owner: object, name, section, kind: kindOf(section), since, ctx, pointer, links: [] };
   });
+}
+
+/** What an entry says, in one form. */
+export function programEntry(entry: ProgramEntry<BpfProgram>): Partial<ProgramSpec> & {
+  readonly section: string;
+  readonly ctx?: Codec<unknown> | undefined;
+} {
+  return typeof entry === "string" ? { section: entry } : entry;
 }
 
 /** Tells libbpf the type of a program whose section is younger than it. */
@@ -121,6 +140,30 @@ function findSections(object: BpfObject, specs: object): FoundSection[] {
   });
 }
 
+function findStructOps(object: BpfObject, specs: object): FoundStructOps[] {
+  const { library } = object;
+  return Object.entries(specs).map(([name, spec]: [string, StructOpsSpec<unknown>]) => {
+    const { section } = spec;
+    checkSection(library, object.name, name, section);
+    const pointer = object.findMap(name);
+    if (pointer === 0) throw new StaleError(`${object.name}: struct_ops ${name}: not in the object (${stale})`);
+    const size = library.fn("bpf_map__value_size")(pointer);
+    if (size !== spec.size) {
+      throw new StaleError(`${object.name}: struct_ops ${name}: expected size ${spec.size}, got ${size} (${stale})`);
+    }
+    const core = {
+      owner: object,
+      name,
+      section,
+      kind: "struct_ops",
+      since: undefined,
+      ctx: undefined,
+      pointer,
+    } as const;
+    return { name, spec, core: { ...core, links: [] } };
+  });
+}
+
 /**
  * All of `table` in `object`.
  * @throws StaleError when something is missing or has another size
@@ -129,5 +172,12 @@ function findSections(object: BpfObject, specs: object): FoundSection[] {
 export function find(object: BpfObject, table: SkeletonTable<SkeletonShape>): Found {
   const programs = findPrograms(object, table.progs);
   object.programs = programs;
-  return { programs, maps: findMaps(object, table.maps), sections: findSections(object, table.sections) };
+  const structOps = findStructOps(object, table.structOps);
+  object.structOps = structOps.map(({ core }) => core);
+  return {
+    programs,
+    maps: findMaps(object, table.maps),
+    sections: findSections(object, table.sections),
+    structOps,
+  };
 }

@@ -6,6 +6,7 @@ import { makeProgram } from "../program.ts";
 import type { ProgramCore } from "../program/core.ts";
 import { isConstant, sectionObject } from "../sections.ts";
 import { LiveBytes } from "../sections/bytes.ts";
+import { makeStructOps } from "../structops.ts";
 import { attachAll, type Outcome } from "./attachall.ts";
 import type { Found, FoundMap, FoundSection } from "./found.ts";
 import { checkTaken } from "./pins.ts";
@@ -29,10 +30,10 @@ class LoadedSkeleton {
   readonly maps: object;
   readonly progs: object;
   readonly links: object;
-  readonly structOps: object = Object.freeze(Object.create(null));
+  readonly structOps: object;
   readonly #object: BpfObject;
 
-  constructor(object: BpfObject, { maps, programs, sections }: Found) {
+  constructor(object: BpfObject, { maps, programs, sections, structOps }: Found) {
     this.name = object.name;
     this.#object = object;
     this.maps = record(
@@ -41,7 +42,9 @@ class LoadedSkeleton {
       (map) => map.spec.create(loadedMap(object, map)),
     );
     this.progs = record(programs, ({ name }) => name, makeProgram);
-    this.links = linksOf(programs);
+    const ops = structOps.map(({ core }) => core);
+    this.structOps = record(ops, ({ name }) => name, makeStructOps);
+    this.links = linksOf([...programs, ...ops]);
     for (const section of sections) this.#defineSection(section);
     watch(this, `a loaded ${object.name}`, object);
   }

@@ -11,6 +11,7 @@ import { loadedSkeleton } from "./loaded.ts";
 import { checkPins } from "./pins.ts";
 import { record } from "./record.ts";
 import { openMap, openProgram } from "./setters.ts";
+import { shadowOf } from "../structops/shadow.ts";
 import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 
@@ -32,7 +33,7 @@ class OpenSkeleton {
   readonly name: string;
   readonly maps: object;
   readonly progs: object;
-  readonly structOps: object = Object.freeze(Object.create(null));
+  readonly structOps: object;
   readonly #object: BpfObject;
   readonly #found: Found;
   readonly #initial = new Map<FoundSection, InitialBytes>();
@@ -50,6 +51,11 @@ class OpenSkeleton {
       found.programs,
       ({ name }) => name,
       ({ name, pointer, section }) => openProgram(object, name, pointer, section),
+    );
+    this.structOps = record(
+      found.structOps,
+      ({ name }) => name,
+      ({ core, spec }) => shadowOf(object, core, spec),
     );
     for (const section of found.sections) this.#defineSection(section);
     watch(this, `an opened ${object.name}`, this.#token);

@@ -13,7 +13,7 @@ import type { BpfMap } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import type { BpfObject } from "../object.ts";
 import { expectedOf, type FoundMap } from "./found.ts";
-import type { OpenMap, OpenProgram } from "./types.ts";
+import type { AttachTarget, OpenMap, OpenProgram } from "./types.ts";
 
 function bool(value: unknown, path: string): boolean {
   if (typeof value === "boolean") return value;
@@ -145,28 +145,34 @@ export function openProgram(object: BpfObject, name: string, pointer: number, se
       checkU32(level, path("logLevel"));
       check(library.fn("bpf_program__set_log_level")(pointer, level), "bpf_program__set_log_level", "logLevel");
     },
-    setAttachTarget(target, progFd = 0) {
+    setAttachTarget(target) {
       object.useOpen();
-      if (target !== undefined && (typeof target !== "string" || target.includes("\0"))) {
-        throw new ValueError(
-          `${path("setAttachTarget")}: expected a function's name, got ${show(target)}`,
-          path("name"),
-        );
-      }
-      checkU32(progFd, path("progFd"));
+      const { func, progFd } = checkTarget(target, path("setAttachTarget"));
       const set = library.fn("bpf_program__set_attach_target");
-      const { result, log } = withLog(library, () => set(pointer, progFd, target ?? null));
-      const hint = log.warning === undefined && isNotFound(-result) ? noTarget(target, progFd) : undefined;
+      const { result, log } = withLog(library, () => set(pointer, progFd, func));
+      const hint = isNotFound(-result) ? noTarget(func, progFd) : undefined;
       check(result, "bpf_program__set_attach_target", "setAttachTarget", hint, log);
     },
   });
+}
+
+function checkTarget(target: AttachTarget, path: string): { func: string; progFd: number } {
+  const { func, prog, fd } = target;
+  if (typeof func !== "string" || func === "" || func.includes("\0")) {
+    throw new ValueError(`${path}: func: expected a function's name, got ${show(func)}`, `${path}: func`);
+  }
+  if (prog !== undefined && fd !== undefined) {
+    throw new ValueError(`${path}: expected prog or fd, got both`, path);
+  }
+  // Of a program that does not stay open, libbpf needs the descriptor until load.
+  return { func, progFd: prog?.fd ?? (fd === undefined ? 0 : checkU32(fd, `${path}: fd`, 1)) };
 }
 
 function isNotFound(errno: number): boolean {
   return errno === ENOENT || errno === ESRCH;
 }
 
-function noTarget(target: string | undefined, progFd: number): string {
+function noTarget(target: string, progFd: number): string {
   if (progFd !== 0) return `descriptor ${progFd} is no program with a function ${target}`;
   if (!hasKernelBtf()) return "the kernel has no BTF, /sys/kernel/btf/vmlinux is missing";
   return `the kernel's BTF has no function ${target}`;

@@ -4,9 +4,11 @@ import type { abi, ProgramSpec } from "../abi.ts";
 import type { AttachOptions } from "../attach/options.ts";
 import type { Link } from "../link.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
-import type { OwnedMap } from "../maps/closeable.ts";
+import type { Closeable, OwnedMap } from "../maps/closeable.ts";
 import type { ObjectOptions } from "../object/open.ts";
-import type { Program } from "../program.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { BpfProgram, Program } from "../program.ts";
+import type { OpenStructOps, StructOps, StructOpsSpec } from "../structops.ts";
 import type { ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
 
 /** What a generated interface looks like. */
@@ -17,16 +19,24 @@ export interface SkeletonShape {
   readonly structOps: object;
 }
 
+type CtxCodec<P> = P extends Program<infer _, infer C, infer CInit> ? Codec<C, CInit> : never;
+
+/**
+ * What generated code says of a program: its section, more where libbpf 1.0 does not know that, and the codec of the
+ * struct that it takes where that is the author's own.
+ */
+export type ProgramEntry<P> =
+  string | ProgramSpec | ((ProgramSpec | Pick<ProgramSpec, "section">) & { readonly ctx: CtxCodec<P> });
+
 /** What generated code passes to `skeleton`. */
 export interface SkeletonTable<X extends SkeletonShape> {
   readonly abi: typeof abi;
   /** The object's name: "execve_counter". */
   readonly name: string;
   readonly maps: { readonly [M in keyof X["maps"]]: MapSpec<X["maps"][M]> };
-  /** The section, and more where libbpf 1.0 does not know it. */
-  readonly progs: { readonly [P in keyof X["progs"]]: string | ProgramSpec };
+  readonly progs: { readonly [P in keyof X["progs"]]: ProgramEntry<X["progs"][P]> };
   readonly sections: { readonly [S in keyof X["sections"]]: SectionSpec<X["sections"][S]> };
-  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: StructOpsSpec<X["structOps"][S]> };
   /** Of the carried object, in hex. */
   readonly sha256: string;
   /** The carried object, as it is or compressed by zlib. */
@@ -57,6 +67,31 @@ export interface Skeleton<X extends SkeletonShape> {
   object(): ReturnType<Uint8Array["slice"]>;
   /** Maps like those of the object that are loaded already, by this process or another. */
   readonly maps: { readonly [M in keyof X["maps"]]: MapOpener<X["maps"][M]> };
+  /** Programs like those of the object that are loaded already, by this process or another. */
+  readonly progs: { readonly [P in keyof X["progs"]]: ProgramOpener<X["progs"][P]> };
+}
+
+/** `P` as it is opened: all but `attach`, which needs the object that it came from, and closed by hand. */
+export type OwnedProgram<P> = (P extends Program<infer K, infer C, infer CInit> ? BpfProgram<K, C, CInit> : never) &
+  Closeable;
+
+/**
+ * Opens a program that somebody else loaded, without the object. What comes out belongs to the caller, who closes it. It is
+ * of this program's type, else it is a StaleError.
+ */
+export interface ProgramOpener<P> {
+  /**
+   * By its pin in a BPF file system.
+   * @throws BpfError ENOENT where nothing is pinned
+   */
+  openPinned(path: string): OwnedProgram<P>;
+  /**
+   * By its id, as `bpftool prog show` tells it; needs CAP_SYS_ADMIN.
+   * @throws BpfError ENOENT where there is no such program
+   */
+  fromId(id: number): OwnedProgram<P>;
+  /** By a descriptor, which is duplicated and stays the caller's. */
+  fromFd(fd: number): OwnedProgram<P>;
 }
 
 /**
@@ -104,6 +139,13 @@ export interface OpenMap<H = BpfMap> {
   reuse(map: H): void;
 }
 
+/** A function of the kernel, or of a loaded program where `prog` or its descriptor `fd` is given. */
+export interface AttachTarget {
+  readonly func: string;
+  readonly prog?: BpfProgram | undefined;
+  readonly fd?: number | undefined;
+}
+
 /** A program before load. */
 export interface OpenProgram {
   readonly name: string;
@@ -117,10 +159,10 @@ export interface OpenProgram {
   /** The verifier's log level for this program: 1 lists instructions, 2 more, 4 statistics. */
   logLevel: number;
   /**
-   * The kernel function that an fentry, fexit, fmod_ret, tp_btf or LSM program attaches to, or with `progFd` the function
-   * of another program (freplace, and tracing of programs).
+   * The function that an fentry, fexit, fmod_ret, tp_btf, LSM or freplace program attaches to, in place of its section's.
+   * @throws BpfError ENOENT or ESRCH where there is no such function
    */
-  setAttachTarget(name: string | undefined, progFd?: number): void;
+  setAttachTarget(target: AttachTarget): void;
 }
 
 /** An opened object: constants, sizes and what to load can change. */
@@ -128,7 +170,7 @@ export interface OpenHandle<X extends SkeletonShape> extends Disposable, AsyncDi
   readonly name: string;
   readonly maps: { readonly [M in keyof X["maps"]]: OpenMap<X["maps"][M]> };
   readonly progs: { readonly [P in keyof X["progs"]]: OpenProgram };
-  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: OpenStructOps<X["structOps"][S]> };
   /**
    * Creates the maps and has the kernel verify the programs. Afterwards this handle owns nothing and cannot be used; a
    * failed load closes it, since libbpf's objects have one try.
@@ -150,10 +192,10 @@ export type Open<X extends SkeletonShape> = OpenHandle<X> & {
 
 type Constant = "rodata" | `rodata_${string}` | "kconfig";
 
-/** The names of programs. */
-export type ProgramNames<X extends SkeletonShape> = keyof X["progs"] & string;
+/** The names of what `attach` attaches: programs and struct_ops maps. */
+export type ProgramNames<X extends SkeletonShape> = (keyof X["progs"] | keyof X["structOps"]) & string;
 
-type TargetOf<P> = P extends Program<infer K> ? AttachOptions<K> : never;
+type TargetOf<P> = P extends Program<infer K, infer _, infer _> ? AttachOptions<K> : never;
 
 /** What `attach` of a skeleton attaches, and where. */
 export interface AttachAllOptions<X extends SkeletonShape> {
@@ -179,12 +221,12 @@ export interface LoadedHandle<X extends SkeletonShape> extends Disposable, Async
   readonly name: string;
   readonly maps: { readonly [M in keyof X["maps"]]: X["maps"][M] };
   readonly progs: { readonly [P in keyof X["progs"]]: X["progs"][P] };
-  /** The newest live link of each program. */
-  readonly links: { readonly [P in keyof X["progs"]]: Link | undefined };
-  readonly structOps: { readonly [S in keyof X["structOps"]]: never };
+  /** The newest live link of each program and each struct_ops map. */
+  readonly links: { readonly [P in keyof X["progs"] | keyof X["structOps"]]: Link | undefined };
+  readonly structOps: { readonly [S in keyof X["structOps"]]: StructOps };
   /**
-   * Attaches the programs one by one, in the object's order. Skipped are those with a live link, those with autoload or
-   * autoattach off, and those that neither their section nor `targets` place.
+   * Attaches the programs one by one, in the object's order, then its struct_ops maps. Skipped are those with a live
+   * link, those with autoload or autoattach off, and those that neither their section nor `targets` place.
    * @throws AttachError when one fails that is not `optional`, or nothing is attached at all; what this call attached is
    * detached again, earlier links stay
    */

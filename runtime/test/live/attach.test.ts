@@ -310,7 +310,7 @@ describe("programs that not every kernel can load or attach", () => {
       expect(program.autoload).toBe(false);
       program.autoload = true;
     }
-    on_any_entry.setAttachTarget("do_unlinkat");
+    on_any_entry.setAttachTarget({ func: "do_unlinkat" });
     let own: Loaded<Programs>;
     try {
       own = open.load();

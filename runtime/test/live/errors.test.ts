@@ -184,9 +184,9 @@ test("a target that the kernel does not have says so", () => {
   const source = `SEC("fentry") int on_entry(void *ctx) { return 0; }`;
   const skeleton = skeletonOf<Traced>(compile(source), { maps: {}, progs: { on_entry: "fentry" }, sections: {} });
   using open = skeleton.open();
-  const error = thrownBy(() => open.progs.on_entry.setAttachTarget("no_such_function"));
+  const error = thrownBy(() => open.progs.on_entry.setAttachTarget({ func: "no_such_function" }));
   expect(error).toMatchObject({ name: "BpfError", code: "ESRCH", program: "on_entry" });
   expect(error.message).toMatch(/^program on_entry: setAttachTarget: ESRCH \(.*no_such_function\)$/);
-  open.progs.on_entry.setAttachTarget("do_unlinkat");
-  open.progs.on_entry.setAttachTarget("vfs_unlink");
+  open.progs.on_entry.setAttachTarget({ func: "do_unlinkat" });
+  open.progs.on_entry.setAttachTarget({ func: "vfs_unlink" });
 });

@@ -51,7 +51,7 @@ const misuses: readonly Misuse[] = [
       say(() => { map.maxEntries = 5; });
       say(() => { map.pinPath = undefined; });
       say(() => { program.autoload = false; });
-      say(() => program.setAttachTarget("x"));
+      say(() => program.setAttachTarget({ func: "x" }));
       say(() => program.type);
       await open.loadAsync().catch((e) => say(() => { throw e; }));`,
     said: Array.from({ length: 8 }, () => closed),
