@@ -143,7 +143,7 @@ describe.each(["bpf", "bpfeb"] as const)("inference, %s", (target) => {
     ],
     [
       "the value of an inner map",
-      'struct inner { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, u32); __type(value, struct event); }; struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct inner); } seen SEC(".maps");',
+      'struct holder { struct event inner; u64 more; } holder; struct inner { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, u32); __type(value, struct event); }; struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct inner); } seen SEC(".maps");',
       send("16"),
       "inferred struct event from 16",
     ],
@@ -329,7 +329,8 @@ describe("the option", () => {
 });
 
 test("an inner ring buffer that declares its type is a warning", () => {
-  const outer = `struct inner { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); __type(value, struct event); };
+  const outer = `struct holder { struct event inner; u64 more; } holder;
+    struct inner { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); __type(value, struct event); };
     struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct inner); } outer SEC(".maps");`;
   const model = inspectObject(compileBpf(source(outer, "")));
   expect(warningsOf(model, "outer")).toEqual([
