@@ -27,41 +27,44 @@ interface Step {
 
 const OPERATIONS = [0x00, 0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xb0, 0xb0];
 
+/** Few registers and few slots, so that what one instruction does matters to another. */
+const REGISTERS = [1, 2, 3, 6, 7];
+const SLOTS = [-8, -16, -24];
+
 /** An instruction that clang could have written; branches lead forwards, so that every program ends. */
 function randomStep(rng: Random, left: number): Step {
   const step = (code: number, more: Partial<Step> = {}): Step => ({
-    ...{
-      code,
-      dst: rng.below(10),
-      src: rng.below(11),
-      offset: 0,
-      imm: rng.pick([0, 1, 8, -8, -16, 24, -1, 0x7fffffff]),
-    },
+    ...{ code, dst: rng.pick(REGISTERS), src: rng.pick(REGISTERS), offset: 0, imm: rng.pick([0, 1, 8, 24, -1]) },
     ...more,
   });
-  const slot = { offset: -8 * (1 + rng.below(4)) + rng.pick([0, 0, 0, 4, 1]) };
-  switch (rng.below(12)) {
+  const slot = { offset: rng.pick(SLOTS) + rng.pick([0, 0, 0, 0, 4, 1]) };
+  switch (rng.below(16)) {
     case 0:
-    case 1:
-    case 2:
       return step(rng.pick([0x07, 0x04, 0x0f, 0x0c]) | rng.pick(OPERATIONS));
-    case 3:
+    case 1:
       return step(rng.pick([0xb7, 0xb4]));
+    case 2:
+    case 3:
+      return step(0xbf, { src: rng.pick([10, rng.pick(REGISTERS)]) });
     case 4:
+      return step(0x07, { imm: rng.pick(SLOTS) });
     case 5:
-      return step(rng.pick([0x7b, 0x7b, 0x63, 0x73]), { dst: 10, ...slot });
     case 6:
-      return step(rng.pick([0x79, 0x79, 0x61]), { src: 10, ...slot });
+      return step(rng.pick([0x7b, 0x7b, 0x7b, 0x63, 0x73]), { dst: 10, ...slot });
     case 7:
-      return step(rng.pick([0x7a, 0x62]), { dst: rng.pick([10, rng.below(10)]), ...slot });
     case 8:
-      return step(0x7b, { ...slot });
     case 9:
-      return step(0x15, { offset: rng.below(Math.min(6, left)) });
+      return step(rng.pick([0x79, 0x79, 0x79, 0x61]), { src: 10, ...slot });
     case 10:
-      return step(rng.pick([0x05, 0xbf]), { offset: 0, src: 10 });
+      return step(rng.pick([0x7a, 0x62]), { dst: rng.pick([10, rng.pick(REGISTERS)]), ...slot });
+    case 11:
+      return step(rng.pick([0x7b, 0x79]), { offset: rng.pick([0, 0, -8, 8]) });
+    case 12:
+      return step(0x15, { offset: rng.below(Math.min(6, left)) });
+    case 13:
+      return step(0x05, { offset: rng.below(Math.min(3, left)) });
     default:
-      return step(0x85, { src: 0, imm: rng.pick([HERE, ELSEWHERE]) });
+      return step(0x85, { src: 0, imm: rng.pick([HERE, HERE, ELSEWHERE]) });
   }
 }
 
@@ -90,7 +93,9 @@ function execute(steps: readonly Step[], rng: Random, at: (index: number, regist
     const offset = Number(address - TOP) + STACK;
     return offset >= 0 && offset + width <= STACK ? offset : undefined;
   };
+  const told = new Set<bigint>();
   const write = (address: bigint, width: number, value: bigint): void => {
+    if (width === 8 && place(address, 8) === undefined && place(value, 1) !== undefined) told.add(value);
     for (let i = 0; i < width; i++) {
       const to = place(address + BigInt(i), 1);
       if (to !== undefined) stack.setUint8(to, Number((value >> BigInt(8 * i)) & 255n));
@@ -113,11 +118,21 @@ function execute(steps: readonly Step[], rng: Random, at: (index: number, regist
     else if (code === 0x15) index += rng.chance(50) ? offset : 0;
     else if (code === 0x85) {
       if (imm === HERE) at(index, registers);
-      // A helper writes where its arguments point, upwards, and to what it has been told before.
-      for (let i = 0; i < 6; i++) {
-        const target = i === 0 ? undefined : place(registers[i]!, 1);
-        if (target !== undefined)
-          for (let to = target; to < STACK; to++) if (rng.chance(50)) stack.setUint8(to, rng.below(256));
+      // A helper writes upwards from where its arguments point, from every address it finds there, and from those that
+      // the program has left outside of its stack.
+      const reachable = [...registers.slice(1, 6), ...told];
+      for (const address of reachable) {
+        const from = place(address, 1);
+        for (let to = from ?? STACK; to < STACK; to++) {
+          if (to + 8 <= STACK) {
+            const found = stack.getBigUint64(to, true);
+            if (place(found, 1) !== undefined && !reachable.includes(found)) reachable.push(found);
+          }
+        }
+      }
+      for (const address of reachable) {
+        const from = place(address, 1);
+        for (let to = from ?? STACK; to < STACK; to++) if (rng.chance(50)) stack.setUint8(to, rng.below(256));
       }
       for (let i = 0; i < 6; i++) registers[i] = noise();
     } else if (kind === 1) registers[dst] = read(registers[src]! + BigInt(offset), width);
