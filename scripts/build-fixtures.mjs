@@ -29,6 +29,7 @@ const objects = [
   { name: "execve_counter" },
   { name: "globals" },
   { name: "bss_custom" },
+  { name: "resize" },
   { name: "types" },
   { name: "maps" },
   { name: "fds" },

@@ -21,11 +21,14 @@ import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/
 import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
 import { type Flow, Kinds, type Odd, type Prefix4 } from "../fixtures/kinds.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
+import type { Resize } from "../fixtures/resize.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
 declare const counter: Loaded<ExecveCounter>;
 declare const open: Open<Globals>;
 declare const live: Loaded<Globals>;
+declare const resizable: Open<Resize>;
+declare const resized: Loaded<Resize>;
 declare const programs: Loaded<Programs>;
 declare const types: Loaded<Types>;
 declare const fds: Loaded<Fds>;
@@ -406,4 +409,19 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   slots.clear();
   // @ts-expect-error what the kernel says is no one's to change
   flows.info.flags = 1;
+}
+
+// Arrays of a section get another length before load, and nothing else does.
+{
+  resizable.data.$resize("path", 3);
+  resizable.rodata.$resize("weights", 3);
+  resizable.data_fixed.$resize("fixed", 3);
+  // @ts-expect-error step is no array
+  resizable.data.$resize("step", 3);
+  // @ts-expect-error there is no such variable
+  resizable.data.$resize("paths", 3);
+  // @ts-expect-error a length is a number
+  resizable.data.$resize("path", 3n);
+  // @ts-expect-error lengths are fixed after load
+  resized.data.$resize("path", 3);
 }

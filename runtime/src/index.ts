@@ -88,6 +88,7 @@ export type { Program } from "./program.ts";
 export type {
   DeepReadonly,
   Elements,
+  OpenSection,
   ReadonlyElements,
   ReadonlySection,
   Section,

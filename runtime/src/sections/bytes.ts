@@ -30,20 +30,20 @@ export function copyVariable(to: Memory, at: number, size: number, from: Memory)
 
 /** Encodes values of one variable before they are copied, so that one that does not fit changes nothing. */
 export class Writer<T> {
-  readonly #codec: Codec<unknown, T>;
+  readonly codec: Codec<unknown, T>;
   // Taken while encoding: a getter of the caller's own value may write the same variable.
   #scratch: Memory | undefined;
 
   constructor(codec: Codec<unknown, T>) {
-    this.#codec = codec;
+    this.codec = codec;
   }
 
   write(bytes: SectionBytes, at: number, value: T, path: string): void {
-    const { size } = this.#codec;
+    const { size } = this.codec;
     const scratch = this.#scratch ?? hostMemory(new Uint8Array(Math.ceil(size / 8) * 8));
     this.#scratch = undefined;
     try {
-      writeChecked(this.#codec, scratch, 0, value, path);
+      writeChecked(this.codec, scratch, 0, value, path);
       bytes.write(at, size, scratch);
     } finally {
       this.#scratch = scratch;
@@ -53,15 +53,27 @@ export class Writer<T> {
 
 /** The copy that `open` edits and `load` hands to libbpf. */
 export class InitialBytes implements SectionBytes {
-  readonly bytes: Uint8Array;
-  readonly #memory: Memory;
+  #bytes: Uint8Array;
+  #memory: Memory;
   readonly #use: () => void;
 
   /** `use` throws when the open handle cannot be used any more. */
   constructor(bytes: Uint8Array, use: () => void) {
-    this.bytes = bytes;
+    this.#bytes = bytes;
     this.#memory = hostMemory(bytes);
     this.#use = use;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** From now on there are `size` bytes: as many as fit are as they were, the others zero. */
+  resize(size: number): void {
+    const bytes = new Uint8Array(size);
+    bytes.set(this.#bytes.subarray(0, size));
+    this.#bytes = bytes;
+    this.#memory = hostMemory(bytes);
   }
 
   read(): Memory {

@@ -33,7 +33,8 @@ export function expectedOf({ library }: BpfObject, { spec, name, type, pointer }
 export interface FoundSection {
   /** As it is called in generated code: "data_foo". */
   readonly ident: string;
-  readonly spec: SectionSpec<unknown>;
+  /** With the lengths that its arrays are given before load. */
+  spec: SectionSpec<unknown>;
   readonly pointer: number;
 }
 

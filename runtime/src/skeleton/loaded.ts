@@ -87,7 +87,7 @@ class LoadedSkeleton {
       const constant = isConstant(spec.name);
       const bytes = new LiveBytes(loadedMap(object, fields), spec.size, !constant, () => object.isAttached());
       object.sections.push(bytes);
-      return (made = sectionObject(this.name, ident, spec, bytes, constant ? remedyFor(ident) : undefined));
+      return (made = sectionObject(this.name, ident, spec, bytes, constant ? { constant: remedyFor(ident) } : {}));
     };
     Object.defineProperty(this, ident, { get, enumerable: true });
   }

@@ -1,11 +1,13 @@
 // An opened skeleton: constants and sizes can change, until load takes it over.
 
+import { UnsupportedError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
 import { addressOf, viewOf } from "../native.ts";
 import { BpfObject } from "../object.ts";
 import { sectionObject } from "../sections.ts";
 import { InitialBytes } from "../sections/bytes.ts";
+import type { SectionSpec } from "../sections/types.ts";
 import { find, type Found, type FoundSection } from "./found.ts";
 import { loadedSkeleton } from "./loaded.ts";
 import { checkPins } from "./pins.ts";
@@ -26,6 +28,26 @@ function writeInitialBytes(object: BpfObject, { pointer }: FoundSection, { bytes
   const syscall = "bpf_map__set_initial_value";
   const result = object.library.fn(syscall)(pointer, addressOf(bytes), bytes.length);
   if (result < 0) throw bpfError(object.library, { errno: -result, syscall, object: object.name });
+}
+
+/** Has libbpf make the section's map of the size that `spec` says. */
+function resizeSection(
+  object: BpfObject,
+  section: FoundSection,
+  bytes: InitialBytes,
+  spec: SectionSpec<unknown>,
+): void {
+  const { library, name } = object;
+  const where = `${section.ident}.$resize`;
+  // Older ones take the size and leave their copy of the section, which they read at load, as short as it was.
+  if (!library.atLeast(1, 3)) {
+    throw new UnsupportedError(`${name}: ${where}: needs libbpf >= 1.3, found ${library.version}`);
+  }
+  const syscall = "bpf_map__set_value_size";
+  const result = library.fn(syscall)(section.pointer, spec.size);
+  if (result < 0) throw bpfError(library, { errno: -result, syscall, object: name, verb: where });
+  bytes.resize(spec.size);
+  section.spec = spec;
 }
 
 class OpenSkeleton {
@@ -107,7 +129,8 @@ class OpenSkeleton {
       this.#object.useOpen();
       const bytes = initialBytes(this.#object, section);
       this.#initial.set(section, bytes);
-      return (made = sectionObject(this.name, ident, spec, bytes, undefined));
+      const resize = (spec: SectionSpec<unknown>): void => resizeSection(this.#object, section, bytes, spec);
+      return (made = sectionObject(this.name, ident, spec, bytes, { resize }));
     };
     Object.defineProperty(this, ident, { get, enumerable: true });
   }

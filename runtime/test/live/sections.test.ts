@@ -223,7 +223,7 @@ struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, u
     const map = new LoadedMap(openLibrary(), { name, type, object: "test", keySize, valueSize, rawFd: fd });
     let attached = false;
     const spec = section<{ a: number; b: bigint }>(".data", 16, { a: [0, u32], b: [8, u64] });
-    const data = sectionObject("test", "data", spec, new LiveBytes(map, 16, true, () => attached), undefined) as {
+    const data = sectionObject("test", "data", spec, new LiveBytes(map, 16, true, () => attached), {}) as {
       a: number;
       b: bigint;
     };
