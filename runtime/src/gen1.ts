@@ -16,6 +16,7 @@ export type { Memory } from "./memory.ts";
 export type { ProgramKind, ProgramSpec } from "./abi.ts";
 export type { AttachOptions } from "./attach/options.ts";
 export type { Link } from "./link.ts";
+export { arena, type Arena } from "./maps/arena.ts";
 export { array, type ArrayMap } from "./maps/array.ts";
 export { cgroupArray, type CgroupArray } from "./maps/cgrouparray.ts";
 export {

@@ -40,6 +40,7 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export type { Link } from "./link.ts";
+export type { Arena } from "./maps/arena.ts";
 export type { CgroupArray } from "./maps/cgrouparray.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";

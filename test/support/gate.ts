@@ -87,10 +87,10 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...["percpuHash", "lruPercpuHash", "percpuArray", "lpmTrie", "queue", "stack", "bloomFilter"],
   ...["PerCpuHashMap", "PerCpuArrayMap", "LpmTrieMap", "QueueMap", "StackMap", "BloomFilterMap"],
   ...["arrayOfMaps", "hashOfMaps", "progArray", "sockMap", "sockHash", "reuseportSockArray", "xskMap"],
-  ...["devMap", "devMapHash", "cpuMap", "cgroupArray", "stackTrace"],
+  ...["devMap", "devMapHash", "cpuMap", "cgroupArray", "arena", "stackTrace"],
   ...["skStorage", "inodeStorage", "taskStorage", "cgrpStorage", "cgroupStorage", "percpuCgroupStorage"],
   ...["ArrayOfMaps", "HashOfMaps", "ProgArray", "SockMap", "SockHash", "ReuseportSockArray", "XskMap"],
-  ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
+  ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "Arena", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
   ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
 ]);

@@ -7,7 +7,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
-import { mapMemory, type Mapping } from "../native/mapping.ts";
+import type { Mapping } from "../native/mapping.ts";
 
 /** The bytes of one section. */
 export interface SectionBytes {
@@ -91,17 +91,18 @@ export class InitialBytes implements SectionBytes {
 export class LiveBytes implements SectionBytes {
   readonly #map: MapCore;
   readonly #size: number;
-  readonly #writable: boolean;
+  readonly #mapIt: (fd: number) => Mapping | number;
   readonly #isAttached: () => boolean;
   #mapping: Mapping | undefined;
   // There only while it may be used: reading a counter costs no other check.
   #memory: Memory | undefined;
   #lookup: LookupBytes | undefined;
 
-  constructor(map: MapCore, size: number, writable: boolean, isAttached: () => boolean) {
+  /** `mapIt` gives the positive errno where the kernel refuses. */
+  constructor(map: MapCore, size: number, mapIt: (fd: number) => Mapping | number, isAttached: () => boolean) {
     this.#map = map;
     this.#size = size;
-    this.#writable = writable;
+    this.#mapIt = mapIt;
     this.#isAttached = isAttached;
   }
 
@@ -122,7 +123,7 @@ export class LiveBytes implements SectionBytes {
   #enter(): SectionBytes {
     const fd = this.#map.use();
     if (this.#lookup !== undefined) return this.#lookup;
-    const mapped = mapMemory(fd, this.#size, this.#writable);
+    const mapped = this.#mapIt(fd);
     if (typeof mapped === "number") return (this.#lookup = new LookupBytes(this.#map, this.#size, this.#isAttached));
     this.#mapping = mapped;
     this.#memory = hostMemory(new Uint8Array(mapped.buffer));
