@@ -2,15 +2,18 @@
 
 import {
   ArrayMap,
+  ArrayOfMaps,
   chars,
   type Codec,
   HashMap,
+  HashOfMaps,
   ksym,
   type Link,
   type Loaded,
   type Open,
   type OwnedMap,
   pidfd,
+  ProgArray,
   struct,
   u32,
   u64,
@@ -424,4 +427,20 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   resizable.data.$resize("path", 3n);
   // @ts-expect-error lengths are fixed after load
   resized.data.$resize("path", 3);
+}
+
+// Maps of maps are made for hash maps, with a key, or arrays, without one.
+{
+  using outer = ArrayOfMaps.create({ inner: { key: u32, value: u64, maxEntries: 8 }, maxEntries: 2 });
+  true satisfies Same<typeof outer, OwnedMap<ArrayOfMaps<HashMap<number, bigint>>>>;
+  using named = HashOfMaps.create({ key: chars(16), inner: { value: u64, maxEntries: 8 }, maxEntries: 2 });
+  true satisfies Same<typeof named, OwnedMap<HashOfMaps<string, ArrayMap<bigint>>>>;
+  named.createInner().set(0, 1n);
+  // @ts-expect-error the inner map's value is a bigint
+  outer.createInner().set(0, 1);
+  // @ts-expect-error a hash is no array
+  named.set("eth0", outer.createInner());
+  // @ts-expect-error what would be in it
+  ArrayOfMaps.create({ maxEntries: 2 });
+  ProgArray.create({ maxEntries: 2 }).set(0, fds.progs.landed_one);
 }
