@@ -174,6 +174,16 @@ export function libc(): Libc {
   return (boundLibc = bound as Libc);
 }
 
+// fcntl.h
+const F_DUPFD_CLOEXEC = 1030;
+const firstBeyondStdio = 3;
+
+/** Another descriptor of what `fd` is one of, closed on exec; or the negative errno. */
+export function duplicate(fd: number): number {
+  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, firstBeyondStdio);
+  return copy >= 0 ? copy : -lastErrno();
+}
+
 /** `bytes` as memory that C shares: in this machine's byte order. */
 export function hostMemory(bytes: Uint8Array): Memory {
   return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });

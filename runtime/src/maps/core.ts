@@ -7,7 +7,7 @@ import type { Library } from "../library.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { possibleCpus, strideOf } from "../library/cpus.ts";
-import { mapInfo } from "../library/info.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import { hintFor } from "./hints.ts";
 import type { MapInfo } from "./info.ts";
 
@@ -174,8 +174,8 @@ export class LoadedMap implements MapCore {
   // max_entries as the kernel has it: libbpf rounds some, and a map from a pin has its own. Neither changes any more.
   #info(): { id: number; maxEntries: number } {
     if (this.#known !== undefined) return this.#known;
-    const { errno, info } = mapInfo(this.library, this.use());
-    if (info === undefined) throw this.failure(-errno, "bpf_obj_get_info_by_fd", "info");
+    const info = readMapInfo(this.library, this.use());
+    if (typeof info === "number") throw this.failure(-info, "bpf_obj_get_info_by_fd", "info");
     return (this.#known = info);
   }
 
