@@ -29,6 +29,8 @@ const objects = [
   { name: "execve_counter" },
   { name: "globals" },
   { name: "bss_custom" },
+  { name: "resize" },
+  { name: "arena", cpu: "v4" },
   { name: "types" },
   { name: "maps" },
   { name: "fds" },
@@ -108,10 +110,11 @@ function describeToolchain(clang) {
 }
 
 function compile(clang, object, output) {
-  const { name, source = name, target = "bpf", debug = true, stripDebug = false } = object;
+  const { name, source = name, target = "bpf", debug = true, stripDebug = false, cpu } = object;
   const reproducible = ["-fdebug-compilation-dir=.", "-ffile-prefix-map=/usr/=usr/"];
   const args = clangArguments().map((argument) => (argument === "bpf" ? target : argument));
-  run(clang.path, [...(debug ? ["-g"] : []), ...args, "-Wall", ...reproducible, "-c", `${source}.bpf.c`, "-o", output]);
+  const flags = [...(debug ? ["-g"] : []), ...args, ...(cpu === undefined ? [] : [`-mcpu=${cpu}`])];
+  run(clang.path, [...flags, "-Wall", ...reproducible, "-c", `${source}.bpf.c`, "-o", output]);
   // BTF without DWARF: llvm-strip -g takes every .debug_* section and leaves .BTF and .BTF.ext. It must be clang's own version.
   if (stripDebug) run(join(dirname(clang.path), "llvm-strip"), ["-g", output]);
 

@@ -141,6 +141,22 @@ describe("readDefinition refuses", () => {
   });
 });
 
+test("readDefinition warns of an inner map that is only declared, and leaves it out", () => {
+  const { map, warnings } = read(
+    [TYPE, member("values", 12)],
+    [
+      { kind: "fwd", name: "inner_map", of: "struct" },
+      { kind: "ptr", type: 10 },
+      { kind: "array", type: 11, indexType: 1, length: 0 },
+    ],
+  );
+  expect(map).toMatchObject({ valueSize: 4 });
+  expect(map).not.toHaveProperty("inner");
+  expect(warnings).toEqual([
+    'libbpf refuses an inner map whose members BTF does not tell, got "struct inner_map" (define it before this map)',
+  ]);
+});
+
 test.each<[BtfMember, string]>([
   [member("pinning", 8), "libbpf refuses pinning value 128 (use LIBBPF_PIN_NONE or LIBBPF_PIN_BY_NAME)"],
   [member("color", 6), 'libbpf refuses the unknown field "color" (remove it)'],

@@ -2,15 +2,18 @@
 
 import {
   ArrayMap,
+  ArrayOfMaps,
   chars,
   type Codec,
   HashMap,
+  HashOfMaps,
   ksym,
   type Link,
   type Loaded,
   type Open,
   type OwnedMap,
   pidfd,
+  ProgArray,
   struct,
   u32,
   u64,
@@ -21,11 +24,14 @@ import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/
 import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
 import { type Flow, Kinds, type Odd, type Prefix4 } from "../fixtures/kinds.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
+import type { Resize } from "../fixtures/resize.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
 declare const counter: Loaded<ExecveCounter>;
 declare const open: Open<Globals>;
 declare const live: Loaded<Globals>;
+declare const resizable: Open<Resize>;
+declare const resized: Loaded<Resize>;
 declare const programs: Loaded<Programs>;
 declare const types: Loaded<Types>;
 declare const fds: Loaded<Fds>;
@@ -406,4 +412,35 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   slots.clear();
   // @ts-expect-error what the kernel says is no one's to change
   flows.info.flags = 1;
+}
+
+// Arrays of a section get another length before load, and nothing else does.
+{
+  resizable.data.$resize("path", 3);
+  resizable.rodata.$resize("weights", 3);
+  resizable.data_fixed.$resize("fixed", 3);
+  // @ts-expect-error step is no array
+  resizable.data.$resize("step", 3);
+  // @ts-expect-error there is no such variable
+  resizable.data.$resize("paths", 3);
+  // @ts-expect-error a length is a number
+  resizable.data.$resize("path", 3n);
+  // @ts-expect-error lengths are fixed after load
+  resized.data.$resize("path", 3);
+}
+
+// Maps of maps are made for hash maps, with a key, or arrays, without one.
+{
+  using outer = ArrayOfMaps.create({ inner: { key: u32, value: u64, maxEntries: 8 }, maxEntries: 2 });
+  true satisfies Same<typeof outer, OwnedMap<ArrayOfMaps<HashMap<number, bigint>>>>;
+  using named = HashOfMaps.create({ key: chars(16), inner: { value: u64, maxEntries: 8 }, maxEntries: 2 });
+  true satisfies Same<typeof named, OwnedMap<HashOfMaps<string, ArrayMap<bigint>>>>;
+  named.createInner().set(0, 1n);
+  // @ts-expect-error the inner map's value is a bigint
+  outer.createInner().set(0, 1);
+  // @ts-expect-error a hash is no array
+  named.set("eth0", outer.createInner());
+  // @ts-expect-error what would be in it
+  ArrayOfMaps.create({ maxEntries: 2 });
+  ProgArray.create({ maxEntries: 2 }).set(0, fds.progs.landed_one);
 }

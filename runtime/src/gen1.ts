@@ -19,6 +19,7 @@ export { perfEventArray, type PerfEventArray } from "./events/perf.ts";
 export { ringbuf, type RingBuf } from "./events/ringbuf.ts";
 export { userRingbuf, type UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
+export { arena, type Arena } from "./maps/arena.ts";
 export { array, type ArrayMap } from "./maps/array.ts";
 export { cgroupArray, type CgroupArray } from "./maps/cgrouparray.ts";
 export {

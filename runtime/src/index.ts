@@ -44,22 +44,38 @@ export type { LostLines, TraceLine } from "./events/traceline.ts";
 export { tracePipe, type TracePipe, type TracePipeOptions } from "./events/tracepipe.ts";
 export type { Reservation, UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
-export type { CgroupArray } from "./maps/cgrouparray.ts";
+export type { Arena } from "./maps/arena.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";
 export type { Descriptor, NodeSocket, PathDescriptor, SocketDescriptor } from "./maps/descriptor.ts";
 export type { InnerOptions, InnerSpec } from "./maps/inner.ts";
 export type { Keyed, KeyedReader } from "./maps/kernelvalues.ts";
 export { ksym, type KernelSymbol } from "./maps/ksym.ts";
-export type { ArrayOfMaps, HashOfMaps } from "./maps/mapofmaps.ts";
 export { pidfd, type Pidfd } from "./maps/pidfd.ts";
-export type { ProgArray } from "./maps/progarray.ts";
-export type { CpuEntry, CpuInit, CpuMap, DeviceEntry, DeviceInit, DevMap, DevMapHash } from "./maps/redirect.ts";
+export type { CpuEntry, CpuInit, DeviceEntry, DeviceInit } from "./maps/redirect.ts";
 export type { ModeOptions, Slots, WriteOnlySlots } from "./maps/slots.ts";
-export type { ReuseportSockArray, SockHash, SockMap, XskMap } from "./maps/socket.ts";
 export type { StackTraceMap } from "./maps/stacktrace.ts";
 export type { CgrpStorage, InodeStorage, LocalStorage, SkStorage, TaskStorage } from "./maps/storage.ts";
-export type { CreateOptions, IndexedOptions, KeyedOptions } from "./maps/create.ts";
+export type { CreateOptions, HashOptions, IndexedOptions, KeyedOptions } from "./maps/create.ts";
+export {
+  ArrayOfMaps,
+  type ArrayOfMapsConstructor,
+  CgroupArray,
+  CpuMap,
+  type DescriptorMapConstructor,
+  DevMap,
+  DevMapHash,
+  HashOfMaps,
+  type HashOfMapsConstructor,
+  type HashOfMapsOptions,
+  type MapOfMapsOptions,
+  ProgArray,
+  ReuseportSockArray,
+  SockHash,
+  type SockHashConstructor,
+  SockMap,
+  XskMap,
+} from "./maps/fdmakers.ts";
 export {
   ArrayMap,
   type ArrayMapConstructor,
@@ -96,6 +112,7 @@ export type { OpenStructOps, StructOps, StructOpsFunc, StructOpsMembers, StructO
 export type {
   DeepReadonly,
   Elements,
+  OpenSection,
   ReadonlyElements,
   ReadonlySection,
   Section,

@@ -144,6 +144,7 @@ export function registerPrint(print: (level: number, format: number, args: numbe
 
 const libcFunctions = {
   mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
+  getpagesize: ["int", []],
   munmap: ["int", ["ptr", "size"]],
   vasprintf: ["int", ["ptr", "ptr", "ptr"]],
   free: ["void", ["ptr"]],
@@ -180,6 +181,16 @@ export function libc(): Libc {
 /** Of this machine, in bytes. */
 export function pageSize(): number {
   return libc().getpagesize();
+}
+
+// fcntl.h
+const F_DUPFD_CLOEXEC = 1030;
+const firstBeyondStdio = 3;
+
+/** Another descriptor of what `fd` is one of, closed on exec; or the negative errno. */
+export function duplicate(fd: number): number {
+  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, firstBeyondStdio);
+  return copy >= 0 ? copy : -lastErrno();
 }
 
 /** `bytes` as memory that C shares: in this machine's byte order. */

@@ -1,12 +1,12 @@
 // Global data as objects: a section's table and its bytes in, one accessor per variable out.
 
 import { readChecked } from "./codec/checked.ts";
-import type { Codec } from "./codec/codec.ts";
-import { StateError, ValueError } from "./errors.ts";
-import { show } from "./memory/refuse.ts";
+import { StateError } from "./errors.ts";
 import { type SectionBytes, Writer } from "./sections/bytes.ts";
 import { accessElements } from "./sections/elements.ts";
+import { resizedSpec } from "./sections/resize.ts";
 import type { SectionSpec, Variables } from "./sections/types.ts";
+import { findVariable, requireElements, variablesOf } from "./sections/variable.ts";
 
 /** A section of global data: its ELF name, its size, and each variable's offset and codec. For generated code. */
 export function section<S>(name: string, size: number, variables: Variables<S>): SectionSpec<S> {
@@ -18,47 +18,70 @@ export function isConstant(elfName: string): boolean {
   return elfName === ".kconfig" || elfName === ".rodata" || elfName.startsWith(".rodata.");
 }
 
+/** What can be done with a section besides reading it. */
+export interface SectionUse {
+  /** Makes every write a StateError with this remedy. */
+  readonly constant?: string | undefined;
+  /** Has the section become what the spec says; left out after load. */
+  readonly resize?: ((spec: SectionSpec<unknown>) => void) | undefined;
+}
+
 /**
- * The object a user sees: `object.ident.variable` in errors. `constant` makes every write a StateError with that remedy.
- * It has a null prototype and cannot be extended, so a variable may have any name and a misspelt one is a TypeError.
+ * The object a user sees: `object.ident.variable` in errors. It has a null prototype and cannot be extended, so a variable
+ * may have any name and a misspelt one is a TypeError.
  */
 export function sectionObject(
   object: string,
   ident: string,
   spec: SectionSpec<unknown>,
   bytes: SectionBytes,
-  constant: string | undefined,
+  { constant, resize }: SectionUse,
 ): object {
   const made = Object.create(null) as object;
-  const variables = spec.variables as Record<string, readonly [number, Codec<unknown, unknown>]>;
+  const variables = variablesOf(spec);
   const refuser = (path: string): (() => never) | undefined =>
     constant === undefined
       ? undefined
       : () => {
           throw new StateError(`${object}: ${path}: readonly after load (${constant})`);
         };
-  for (const [name, [offset, codec]] of Object.entries(variables)) {
+  for (const [name, variable] of variables) {
+    const { offset } = variable;
     const path = `${ident}.${name}`;
     const refuse = refuser(path);
     let writer: Writer<unknown> | undefined;
+    const set = (value: unknown): void => {
+      if (writer?.codec !== variable.codec) writer = new Writer(variable.codec);
+      writer.write(bytes, offset, value, path);
+    };
     Object.defineProperty(made, name, {
       enumerable: true,
       get() {
         try {
-          return codec.read(bytes.read(), offset);
+          return variable.codec.read(bytes.read(), offset);
         } catch {
-          return readChecked(codec, bytes.read(), offset, path);
+          return readChecked(variable.codec, bytes.read(), offset, path);
         }
       },
-      set: refuse ?? ((value: unknown) => (writer ??= new Writer(codec)).write(bytes, offset, value, path)),
+      set: refuse ?? set,
     });
   }
   const at = (name: string): unknown => {
-    if (!Object.hasOwn(variables, name)) throw new ValueError(`${ident}: has no variable ${show(name)}`, ident);
-    const [offset, codec] = variables[name]!;
     const path = `${ident}.${name}`;
-    return accessElements(codec, bytes, offset, path, refuser(path));
+    return accessElements(findVariable(variables, ident, name), bytes, path, refuser(path));
   };
   Object.defineProperty(made, "$at", { value: at });
+  if (resize !== undefined) {
+    let current = spec;
+    const resizeArray = (name: string, length: number): void => {
+      bytes.read();
+      const variable = findVariable(variables, ident, name);
+      const next = resizedSpec(current, name, variable, length, `${ident}.${name}`);
+      resize(next);
+      current = next;
+      variable.codec = requireElements(variable, name).resized(length);
+    };
+    Object.defineProperty(made, "$resize", { value: resizeArray });
+  }
   return Object.freeze(made);
 }

@@ -83,7 +83,13 @@ function useDoc(use: Use): string {
 /** "Hash, 128 entries: `char[64]` to `u64`." `keyHoles` are the padding of the key's struct. */
 export function mapDoc(map: MapModel, { key, value, events }: MapLayout, keyHoles: readonly Hole[]): string {
   const title = TITLES[map.type] ?? map.type[0]!.toUpperCase() + map.type.slice(1).replace(/_/g, " ");
-  const unit = map.type.endsWith("ringbuf") ? "bytes" : map.maxEntries === 1 ? "entry" : "entries";
+  const unit = map.type.endsWith("ringbuf")
+    ? "bytes"
+    : map.type === "arena"
+      ? "pages"
+      : map.maxEntries === 1
+        ? "entry"
+        : "entries";
   const entries = map.maxEntries === 0 ? "" : `, ${map.maxEntries} ${unit}`;
   const types = [key, value].filter((use) => use !== undefined).map(useDoc);
   const contents = types.length === 0 ? eventsDoc(map, events) : `: ${types.join(" to ")}`;

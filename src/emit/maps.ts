@@ -120,6 +120,7 @@ const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["hash", keyed("HashMap", "hash")],
   ["lru_hash", keyed("HashMap", "lruHash")],
   ["array", array],
+  ["arena", () => ({ type: "s.Arena", table: "s.arena()" })],
   ["array_of_maps", ofMaps("ArrayOfMaps", "arrayOfMaps", false)],
   ["hash_of_maps", ofMaps("HashOfMaps", "hashOfMaps", true)],
   ["prog_array", fixed("ProgArray", "progArray")],

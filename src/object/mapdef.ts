@@ -80,6 +80,11 @@ function readValues(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
   setSize(draft, "valueSize", 4);
   const target = types[skipModifiersAndTypedefs(types, pointer.type)]!;
   if (target.kind === "func_proto") return;
+  if (target.kind === "fwd") {
+    const spelled = shown(spellType(types, pointer.type));
+    warn(`libbpf refuses an inner map whose members BTF does not tell, got ${spelled} (define it before this map)`);
+    return;
+  }
   if (target.kind !== "struct")
     throw refuse(`values is neither maps nor programs, got ${shown(spellType(types, array.type))}`);
   draft.inner = readDefinition(types, "inner", target.members, warn, true);

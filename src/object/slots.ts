@@ -24,6 +24,7 @@ export function readSlots(source: Source, section: ElfSection, { offset, members
   if (values === undefined) return [];
   const { elf, relocationsOf, warn } = source;
   const where = `map ${map.name}`;
+  const ofMaps = map.inner !== undefined || map.type.endsWith("_of_maps");
   // `values` is an array of no length at the end of the struct: its elements lie behind it.
   const start = offset + values.bitOffset / 8;
   const end = symbolEnd(source, section, map.name) ?? start;
@@ -33,9 +34,9 @@ export function readSlots(source: Source, section: ElfSection, { offset, members
       const index = Math.floor((relocation.offset - start) / POINTER_SIZE);
       const { name, section: defined } = elf.symbols[relocation.symbol]!;
       const target = typeof defined === "number" ? elf.sections[defined] : undefined;
-      const fits = map.inner === undefined ? isCode(target) : target === section;
+      const fits = ofMaps ? target === section : isCode(target);
       if (fits && name !== "") return { index, name };
-      const expected = map.inner === undefined ? "a program" : 'a map of SEC(".maps")';
+      const expected = ofMaps ? 'a map of SEC(".maps")' : "a program";
       warn({ where, what: `libbpf refuses slot ${index}: it is not ${expected}, got ${shown(name)} (change .values)` });
       return undefined;
     })

@@ -64,6 +64,11 @@ export const libraries: readonly Library[] = [
   { title: "libbpf 1.5", version: 1005, env: { LD_LIBRARY_PATH: dirname(library15()) } },
 ];
 
+/** Objects that `library` is too old to open, and what it says: arenas are there since 1.4. */
+export function tooOldFor({ version }: Library): Readonly<Record<string, string>> {
+  return version < 1004 ? { "arena.bpf.o": "open: errno 4005" } : {}; // LIBBPF_ERRNO__RELOC
+}
+
 function systemVersion(): number {
   const text = outputOf("gcc", ["-E", "-dM", "-include", "bpf/libbpf_version.h", "-x", "c", "/dev/null"]);
   const number = (name: string): number => Number(new RegExp(`define ${name} (\\d+)`).exec(text)![1]);

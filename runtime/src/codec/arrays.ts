@@ -3,8 +3,10 @@
 import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf, kernelFieldsOf } from "./fields.ts";
+import { detailsOf, type Elements, kernelFieldsOf } from "./fields.ts";
 import { u8 } from "./scalars.ts";
+
+type Resized = Elements["resized"];
 
 const texts: Map<number, Codec<string>> = /*@__PURE__*/ new Map();
 const blobs: Map<number, Codec<Uint8Array>> = /*@__PURE__*/ new Map();
@@ -35,7 +37,7 @@ export function bytes(n: number): Codec<Uint8Array> {
       size: n,
       read: (m, at) => m.bytes(at, n),
       write: (m, at, value) => m.setBytes(at, n, value),
-      elements: { length: n, codec: u8 as Codec<unknown, unknown> },
+      elements: { length: n, codec: u8 as Codec<unknown, unknown>, resized: bytes as Resized },
     });
     blobs.set(n, codec);
   }
@@ -69,7 +71,11 @@ function makeList<T, Init>(n: number, codec: Codec<T, Init>): Codec<readonly T[]
     },
     bigEndian,
     hasText: hasText ?? (() => true),
-    elements: { length: n, codec: codec as Codec<unknown, unknown> },
+    elements: {
+      length: n,
+      codec: codec as Codec<unknown, unknown>,
+      resized: (other) => list(other, codec) as Codec<unknown, unknown>,
+    },
     kernelFields: () => kernelFieldsOf(codec),
   });
 }

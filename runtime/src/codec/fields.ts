@@ -14,6 +14,8 @@ export interface Field {
 export interface Elements {
   readonly length: number;
   readonly codec: Codec<unknown, unknown>;
+  /** The same array with another number of elements. */
+  readonly resized: (length: number) => Codec<unknown, unknown>;
 }
 
 /** What this package's codecs have beside the contract. Asked by name, so that two installed copies agree. */

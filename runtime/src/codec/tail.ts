@@ -6,7 +6,8 @@ import { refuse } from "../memory/refuse.ts";
 import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf } from "./fields.ts";
+import { detailsOf, type Elements } from "./fields.ts";
+import { bytes } from "./arrays.ts";
 import { u8 } from "./scalars.ts";
 
 const tails: WeakMap<object, unknown> = /*@__PURE__*/ new WeakMap();
@@ -50,7 +51,7 @@ export const tailBytes: Codec<Uint8Array> = /*@__PURE__*/ makeCodec<Uint8Array>(
   read: (m, at) => m.bytes(at, room(m, at)),
   write: (m, at, value) => m.setBytes(at, room(m, at), value),
   recordSize: (value) => (value as Uint8Array | undefined)?.length ?? 0,
-  elements: { length: 0, codec: u8 as Codec<unknown, unknown> },
+  elements: { length: 0, codec: u8 as Codec<unknown, unknown>, resized: bytes as Elements["resized"] },
 });
 
 /** `char[]` to the end of the record, or to the first NUL; none is written, the record's length says where it ends. */

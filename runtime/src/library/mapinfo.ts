@@ -4,17 +4,21 @@ import type { Library } from "../library.ts";
 import { addressOf, hostMemory } from "../native.ts";
 
 /** A map as the kernel has it. */
-export interface MapInfo {
+export interface KernelMapInfo {
   /** The kernel's word without BPF_MAP_TYPE_, in lower case; "type_40" where libbpf has none. */
   readonly type: string;
   readonly id: number;
   readonly keySize: number;
   readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
   /** The kernel's id of the BTF that describes it; 0: none. */
   readonly btfId: number;
   /** Types of that BTF; 0: none. */
   readonly keyType: number;
   readonly valueType: number;
+  readonly extra: bigint;
 }
 
 // What an older kernel does not know stays zero.
@@ -23,11 +27,17 @@ const at = {
   id: 4,
   key_size: 8,
   value_size: 12,
+  max_entries: 16,
+  map_flags: 20,
+  name: 24,
   btf_id: 64,
   btf_key_type_id: 68,
   btf_value_type_id: 72,
+  map_extra: 80,
   size: 88,
 } as const;
+
+const nameSize = 16;
 
 /** The kernel's word for a number of `enum bpf_map_type`. */
 export function mapTypeName(library: Library, type: number): string {
@@ -44,7 +54,7 @@ export function mapTypeNumber(library: Library, name: string): number | undefine
 }
 
 /** What the kernel says of the map behind `fd`, or the positive errno. */
-export function readMapInfo(library: Library, fd: number): MapInfo | number {
+export function readMapInfo(library: Library, fd: number): KernelMapInfo | number {
   const info = hostMemory(new Uint8Array(at.size));
   const size = new Uint32Array([at.size]);
   const call = library.fn("bpf_obj_get_info_by_fd");
@@ -55,9 +65,13 @@ export function readMapInfo(library: Library, fd: number): MapInfo | number {
     id: info.u32(at.id),
     keySize: info.u32(at.key_size),
     valueSize: info.u32(at.value_size),
+    maxEntries: info.u32(at.max_entries),
+    flags: info.u32(at.map_flags),
+    name: info.chars(at.name, nameSize),
     btfId: info.u32(at.btf_id),
     keyType: info.u32(at.btf_key_type_id),
     valueType: info.u32(at.btf_value_type_id),
+    extra: info.u64(at.map_extra),
   };
 }
 

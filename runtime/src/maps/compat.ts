@@ -8,7 +8,7 @@ import { StaleError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { type BtfMember, type KernelBtf, readKernelBtf } from "../library/btf.ts";
 import { bpfError } from "../library/failure.ts";
-import { type MapInfo, readMapInfo } from "../library/mapinfo.ts";
+import { type KernelMapInfo, readMapInfo } from "../library/mapinfo.ts";
 import type { MapSpec } from "./core.ts";
 
 /** What a map must be: as a {@link MapSpec} says, under the name it has here. */
@@ -22,7 +22,7 @@ const regenerate = "regenerate with ebpf-skel gen from the object that made it";
  * What the kernel says of the map behind `fd`; `otherwise` is what helps besides generating anew.
  * @throws StaleError naming the first thing in which it is not as expected
  */
-export function checkMap(library: Library, fd: number, expected: Expected, otherwise = ""): MapInfo {
+export function checkMap(library: Library, fd: number, expected: Expected, otherwise = ""): KernelMapInfo {
   const { name } = expected;
   const info = readMapInfo(library, fd);
   if (typeof info === "number") throw bpfError(library, { errno: info, syscall: "bpf_obj_get_info_by_fd", map: name });

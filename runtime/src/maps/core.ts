@@ -7,7 +7,7 @@ import type { Library } from "../library.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { possibleCpus, strideOf } from "../library/cpus.ts";
-import { mapInfo } from "../library/info.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import { hintFor } from "./hints.ts";
 import type { MapInfo } from "./info.ts";
 
@@ -57,6 +57,8 @@ export interface MapCore extends Omit<BpfMap, "info" | "freeze" | "pin" | "unpin
   readonly siblings?: readonly Pick<BpfMap, "id" | "fd">[] | undefined;
   /** A descriptor of the object's BTF; undefined where the kernel took none. */
   readonly btfFd?: number | undefined;
+  /** An address within libbpf's own mapping of it, which it makes of arenas: of their variables; undefined without. */
+  readonly mappedAt?: number | undefined;
   /**
    * What a value takes in a call, in bytes: of a per-CPU map one value for each possible CPU, each rounded up to 8
    * (kernel/bpf/syscall.c, `bpf_map_value_size`).
@@ -88,7 +90,7 @@ export interface MapSpec<H> {
 
 type LoadedFields = Pick<
   MapCore,
-  "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings" | "btfFd"
+  "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings" | "btfFd" | "mappedAt"
 >;
 
 /** A map that libbpf has created, or taken from a pin. */
@@ -101,6 +103,7 @@ export class LoadedMap implements MapCore {
   readonly library: Library;
   readonly siblings: readonly Pick<BpfMap, "id" | "fd">[] | undefined;
   readonly btfFd: number | undefined;
+  readonly mappedAt: number | undefined;
   rawFd: number;
   readonly #created: boolean;
   readonly #closers: (() => void)[] = [];
@@ -117,6 +120,7 @@ export class LoadedMap implements MapCore {
     this.rawFd = fields.rawFd;
     this.siblings = fields.siblings;
     this.btfFd = fields.btfFd;
+    this.mappedAt = fields.mappedAt;
     this.#created = fields.rawFd >= 0;
   }
 
@@ -170,8 +174,8 @@ export class LoadedMap implements MapCore {
   // max_entries as the kernel has it: libbpf rounds some, and a map from a pin has its own. Neither changes any more.
   #info(): { id: number; maxEntries: number } {
     if (this.#known !== undefined) return this.#known;
-    const { errno, info } = mapInfo(this.library, this.use());
-    if (info === undefined) throw this.failure(-errno, "bpf_obj_get_info_by_fd", "info");
+    const info = readMapInfo(this.library, this.use());
+    if (typeof info === "number") throw this.failure(-info, "bpf_obj_get_info_by_fd", "info");
     return (this.#known = info);
   }
 

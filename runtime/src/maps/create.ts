@@ -31,18 +31,23 @@ export interface KeyedOptions<K, V, VInit = V> extends CreateOptions {
   readonly value: Codec<V, VInit>;
 }
 
+/** What a hash map is made with. */
+export interface HashOptions<K, V, VInit = V> extends KeyedOptions<K, V, VInit> {
+  readonly type?: "hash" | "lru_hash" | undefined;
+}
+
 /** What a map of values by index is made with. */
 export interface IndexedOptions<V, VInit = V> extends CreateOptions {
   readonly value: Codec<V, VInit>;
 }
 
 // `struct bpf_map_create_opts` (bpf.h), as libbpf 1.0 has it.
-const createOpts = { map_flags: 28, numa_node: 40, size: 48 } as const;
+const createOpts = { inner_map_fd: 24, map_flags: 28, numa_node: 40, size: 48 } as const;
 
 const longestName = 15;
 
-/** Makes the map that `spec` describes (BPF_MAP_CREATE). */
-export function createMap<H>(spec: MapSpec<H>, options: CreateOptions): OwnedMap<H> {
+/** Makes the map that `spec` describes (BPF_MAP_CREATE); a map of maps for such as `innerFd` is one. */
+export function createMap<H>(spec: MapSpec<H>, options: CreateOptions, innerFd = 0): OwnedMap<H> {
   const { name = "", flags = 0, numaNode } = options;
   const { type, keySize = 0, valueSize = 0 } = spec;
   const where = `map ${typeof name === "string" && name !== "" ? name : type}`;
@@ -53,6 +58,7 @@ export function createMap<H>(spec: MapSpec<H>, options: CreateOptions): OwnedMap
   const entries = checkU32(options.maxEntries, `${where}: maxEntries`);
   const opts = hostMemory(new Uint8Array(createOpts.size));
   opts.setU64(0, BigInt(createOpts.size));
+  opts.setU32(createOpts.inner_map_fd, innerFd);
   const onNode = numaNode === undefined ? 0 : numaNodeFlag;
   opts.setU32(createOpts.map_flags, (checkU32(flags, `${where}: flags`) | onNode) >>> 0);
   opts.setU32(createOpts.numa_node, numaNode === undefined ? 0 : checkU32(numaNode, `${where}: numaNode`));

@@ -1,6 +1,6 @@
-// What the kernel says of a map: `struct bpf_map_info` (linux/bpf.h), and the lines of /proc/self/fdinfo that it lacks.
+// What the kernel says of a map: `struct bpf_map_info`, and the lines of /proc/self/fdinfo that it lacks.
 
-import { addressOf } from "../native.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import type { MapCore } from "./core.ts";
 
 /** What the kernel says of a map. */
@@ -27,34 +27,26 @@ export interface MapInfo {
   readonly frozen: boolean | undefined;
 }
 
-// Up to `map_extra`; an older kernel fills in less of it.
-const size = 88;
-
 /** The info of `map` as it is now. */
 export function describeMap(map: MapCore): MapInfo {
   const fd = map.use();
-  const buffer = new ArrayBuffer(size + 8);
-  const length = new Uint32Array(buffer, size, 1);
-  length[0] = size;
-  const at = addressOf(buffer);
-  const result = map.library.fn("bpf_obj_get_info_by_fd")(fd, at, at + size);
-  if (result < 0) throw map.failure(result, "bpf_obj_get_info_by_fd", "info");
-  const words = new Uint32Array(buffer, 0, size / 4);
-  const name = new Uint8Array(buffer, 24, 16);
-  const end = name.indexOf(0);
+  const info = readMapInfo(map.library, fd);
+  if (typeof info === "number") throw map.failure(-info, "bpf_obj_get_info_by_fd", "info");
+  const { id, name, keySize, valueSize, maxEntries, flags, extra, btfId } = info;
   const lines = readFdinfo(fd);
   const frozen = lines.get("frozen");
   const memlock = lines.get("memlock");
   return {
-    type: map.library.fn("libbpf_bpf_map_type_str")(words[0]!) ?? map.type,
-    id: words[1]!,
-    name: new TextDecoder().decode(name.subarray(0, end < 0 ? name.length : end)),
-    keySize: words[2]!,
-    valueSize: words[3]!,
-    maxEntries: words[4]!,
-    flags: words[5]!,
-    extra: new BigUint64Array(buffer, 80, 1)[0]!,
-    btfId: words[16]!,
+    // A word that libbpf lacks the generated code may know.
+    type: info.type.startsWith("type_") ? map.type : info.type,
+    id,
+    name,
+    keySize,
+    valueSize,
+    maxEntries,
+    flags,
+    extra,
+    btfId,
     memlock: memlock === undefined ? undefined : Number(memlock),
     frozen: frozen === undefined ? undefined : frozen !== "0",
   };

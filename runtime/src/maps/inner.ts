@@ -3,7 +3,7 @@
 import { ValueError } from "../errors.ts";
 import { EINVAL, ENOENT, EPERM } from "../library/errno.ts";
 import { show } from "../memory/refuse.ts";
-import { addressOf, hostMemory, libc } from "../native.ts";
+import { addressOf, duplicate, hostMemory } from "../native.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import type { OwnedMap } from "./closeable.ts";
 import { own } from "./owned.ts";
@@ -44,7 +44,6 @@ const createOpts = {
   numa_node: 40,
   size: 48,
 } as const;
-const F_DUPFD_CLOEXEC = 1030;
 const fewMaps = 16;
 const refused =
   "the kernel does not make such a map: maxEntries must suit its type, and the name be of A-Z a-z 0-9 _ .";
@@ -130,7 +129,7 @@ export class Inner<M extends BpfMap> {
     for (const map of candidates) {
       const fd = fdIfOpen(map);
       if (fd === undefined || map.id !== id) continue;
-      const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, 3);
+      const copy = duplicate(fd);
       if (copy >= 0) return copy;
     }
     return undefined;

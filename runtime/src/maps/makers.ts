@@ -3,7 +3,7 @@
 import { array, type ArrayMap as ArrayHandle } from "./array.ts";
 import { bloomFilter, type BloomFilterMap as BloomFilterHandle } from "./bloom.ts";
 import type { OwnedMap } from "./closeable.ts";
-import { createMap, type IndexedOptions, type KeyedOptions } from "./create.ts";
+import { createMap, type HashOptions, type IndexedOptions, type KeyedOptions } from "./create.ts";
 import { hash, type HashMap as HashHandle, lruHash } from "./hash.ts";
 import { mmapableArray } from "./mapped.ts";
 import {
@@ -29,9 +29,7 @@ export interface HashMapConstructor {
    * @throws ValueError for an option of the wrong type or range
    * @throws BpfError when the kernel refuses it
    */
-  create<K, V, VInit = V>(
-    options: KeyedOptions<K, V, VInit> & { readonly type?: "hash" | "lru_hash" | undefined },
-  ): OwnedMap<HashHandle<K, V, VInit>>;
+  create<K, V, VInit = V>(options: HashOptions<K, V, VInit>): OwnedMap<HashHandle<K, V, VInit>>;
 }
 
 /** A hash map in the kernel; `HashMap.create` makes one. */

@@ -2,7 +2,7 @@
 
 import { ValueError } from "../errors.ts";
 import { EEXIST, ENOENT, EPERM } from "../library/errno.ts";
-import { mapInfo } from "../library/info.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import { show } from "../memory/refuse.ts";
 import { libc } from "../native.ts";
 import type { MapCore } from "./core.ts";
@@ -23,7 +23,8 @@ export function unpinMap(map: MapCore, file: string): void {
   let id: number | undefined;
   if (other >= 0) {
     try {
-      id = mapInfo(map.library, other).info?.id;
+      const info = readMapInfo(map.library, other);
+      id = typeof info === "number" ? undefined : info.id;
     } finally {
       libc().close(other);
     }

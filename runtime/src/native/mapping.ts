@@ -29,6 +29,24 @@ export interface Mapping {
   close(): void;
 }
 
+/** `size` bytes at `address` that another has mapped, and unmaps: whoever closes this uses no view of them after that. */
+export function viewMapped(address: number, size: number): Mapping {
+  return { buffer: viewOf(address, size), close() {} };
+}
+
+/** The first address of the mapping that `address` is in, as /proc tells it; undefined where it tells nothing. */
+export function startOfMapping(address: number): number | undefined {
+  let text = "";
+  try {
+    text = process.getBuiltinModule("node:fs").readFileSync("/proc/self/maps", "utf8");
+  } catch {
+    return undefined;
+  }
+  const ranges = text.split("\n").map((line) => /^([0-9a-f]+)-([0-9a-f]+) /.exec(line));
+  const range = ranges.find((r) => r !== null && address >= Number(`0x${r[1]}`) && address < Number(`0x${r[2]}`));
+  return range ? Number(`0x${range[1]}`) : undefined;
+}
+
 /** Maps `size` bytes from `offset` behind `fd`; gives the positive errno when the kernel refuses. */
 export function mapMemory(fd: number, size: number, writable: boolean, offset = 0): Mapping | number {
   const { mmap } = libc();

@@ -7,7 +7,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
-import { mapMemory, type Mapping } from "../native/mapping.ts";
+import type { Mapping } from "../native/mapping.ts";
 
 /** The bytes of one section. */
 export interface SectionBytes {
@@ -30,20 +30,20 @@ export function copyVariable(to: Memory, at: number, size: number, from: Memory)
 
 /** Encodes values of one variable before they are copied, so that one that does not fit changes nothing. */
 export class Writer<T> {
-  readonly #codec: Codec<unknown, T>;
+  readonly codec: Codec<unknown, T>;
   // Taken while encoding: a getter of the caller's own value may write the same variable.
   #scratch: Memory | undefined;
 
   constructor(codec: Codec<unknown, T>) {
-    this.#codec = codec;
+    this.codec = codec;
   }
 
   write(bytes: SectionBytes, at: number, value: T, path: string): void {
-    const { size } = this.#codec;
+    const { size } = this.codec;
     const scratch = this.#scratch ?? hostMemory(new Uint8Array(Math.ceil(size / 8) * 8));
     this.#scratch = undefined;
     try {
-      writeChecked(this.#codec, scratch, 0, value, path);
+      writeChecked(this.codec, scratch, 0, value, path);
       bytes.write(at, size, scratch);
     } finally {
       this.#scratch = scratch;
@@ -53,15 +53,27 @@ export class Writer<T> {
 
 /** The copy that `open` edits and `load` hands to libbpf. */
 export class InitialBytes implements SectionBytes {
-  readonly bytes: Uint8Array;
-  readonly #memory: Memory;
+  #bytes: Uint8Array;
+  #memory: Memory;
   readonly #use: () => void;
 
   /** `use` throws when the open handle cannot be used any more. */
   constructor(bytes: Uint8Array, use: () => void) {
-    this.bytes = bytes;
+    this.#bytes = bytes;
     this.#memory = hostMemory(bytes);
     this.#use = use;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** From now on there are `size` bytes: as many as fit are as they were, the others zero. */
+  resize(size: number): void {
+    const bytes = new Uint8Array(size);
+    bytes.set(this.#bytes.subarray(0, size));
+    this.#bytes = bytes;
+    this.#memory = hostMemory(bytes);
   }
 
   read(): Memory {
@@ -79,17 +91,18 @@ export class InitialBytes implements SectionBytes {
 export class LiveBytes implements SectionBytes {
   readonly #map: MapCore;
   readonly #size: number;
-  readonly #writable: boolean;
+  readonly #mapIt: (fd: number) => Mapping | number;
   readonly #isAttached: () => boolean;
   #mapping: Mapping | undefined;
   // There only while it may be used: reading a counter costs no other check.
   #memory: Memory | undefined;
   #lookup: LookupBytes | undefined;
 
-  constructor(map: MapCore, size: number, writable: boolean, isAttached: () => boolean) {
+  /** `mapIt` gives the positive errno where the kernel refuses. */
+  constructor(map: MapCore, size: number, mapIt: (fd: number) => Mapping | number, isAttached: () => boolean) {
     this.#map = map;
     this.#size = size;
-    this.#writable = writable;
+    this.#mapIt = mapIt;
     this.#isAttached = isAttached;
   }
 
@@ -110,7 +123,7 @@ export class LiveBytes implements SectionBytes {
   #enter(): SectionBytes {
     const fd = this.#map.use();
     if (this.#lookup !== undefined) return this.#lookup;
-    const mapped = mapMemory(fd, this.#size, this.#writable);
+    const mapped = this.#mapIt(fd);
     if (typeof mapped === "number") return (this.#lookup = new LookupBytes(this.#map, this.#size, this.#isAttached));
     this.#mapping = mapped;
     this.#memory = hostMemory(new Uint8Array(mapped.buffer));

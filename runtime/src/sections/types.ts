@@ -48,6 +48,17 @@ export type Section<S> = { -readonly [K in keyof S]: DeepReadonly<S[K]> } & {
   $at<K extends ArrayNames<S>>(variable: K): Elements<ElementOf<S[K]>>;
 };
 
+/** The variables of a section before load. */
+export type OpenSection<S> = Section<S> & {
+  /**
+   * Gives the array `variable` another number of elements: those it has keep their values, new ones are zero, and the program
+   * sees them all. It must be the section's last variable. Needs libbpf >= 1.3.
+   * @throws ValueError when `length` is no positive integer, or something stands behind the array
+   * @throws UnsupportedError when libbpf is older
+   */
+  $resize<K extends ArrayNames<S>>(variable: K, length: number): void;
+};
+
 /** The variables of a section that is constant: `.rodata` after load, `.kconfig`. */
 export type ReadonlySection<S> = { readonly [K in keyof S]: DeepReadonly<S[K]> } & {
   $at<K extends ArrayNames<S>>(variable: K): ReadonlyElements<ElementOf<S[K]>>;

@@ -3,6 +3,7 @@
 import { kindOf, type ProgramSpec } from "../abi.ts";
 import { attachTypes, programTypes } from "../abi/kernel.ts";
 import { StaleError, UnsupportedError } from "../errors.ts";
+import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
 import type { Expected } from "../maps/compat.ts";
 import { mapTypeName } from "../library/mapinfo.ts";
@@ -13,6 +14,7 @@ import type { BpfProgram } from "../program.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { SectionSpec } from "../sections/types.ts";
 import { resetValueSize } from "./eventmaps.ts";
+import { initialValue } from "./initial.ts";
 import { checkSection, type StructOpsCore, type StructOpsSpec } from "../structops.ts";
 import type { ProgramEntry, SkeletonShape, SkeletonTable } from "./types.ts";
 
@@ -37,7 +39,8 @@ export function expectedOf({ library }: BpfObject, { spec, name, type, pointer }
 export interface FoundSection {
   /** As it is called in generated code: "data_foo". */
   readonly ident: string;
-  readonly spec: SectionSpec<unknown>;
+  /** With the lengths that its arrays are given before load. */
+  spec: SectionSpec<unknown>;
   readonly pointer: number;
 }
 
@@ -54,6 +57,17 @@ export interface FoundStructOps {
   readonly name: string;
   readonly spec: StructOpsSpec<unknown>;
   readonly core: StructOpsCore;
+}
+
+/** `__arena` globals, as clang and libbpf call their section. */
+export const arenaSection = ".addr_space.1";
+
+/** @throws UnsupportedError when the object has an arena and libbpf is too old for it: it would open and not load it, or crash */
+export function checkArenas(library: Library, table: SkeletonTable<SkeletonShape>): void {
+  const specs = Object.entries(table.maps) as [string, MapSpec<unknown>][];
+  const found = specs.find(([, { type }]) => type === "arena");
+  if (found === undefined || library.atLeast(1, 4)) return;
+  throw new UnsupportedError(`${table.name}: map ${found[0]}: needs libbpf >= 1.4, found ${library.version}`);
 }
 
 const stale = "regenerate with ebpf-skel gen";
@@ -124,15 +138,25 @@ function setUnknownType(
   }
 }
 
-function findSections(object: BpfObject, specs: object): FoundSection[] {
+/** The map that a section's variables are in, and how many bytes of it they take; libbpf keeps those of an arena in its map. */
+function placeOf(object: BpfObject, name: string, maps: readonly FoundMap[]): { pointer: number; size: number } {
+  const { library } = object;
+  if (name !== arenaSection) {
+    const pointer = object.findMap(name);
+    return { pointer, size: pointer === 0 ? 0 : library.fn("bpf_map__value_size")(pointer) };
+  }
+  const pointer = maps.find(({ type }) => type === "arena")?.pointer ?? 0;
+  return { pointer, size: pointer === 0 ? 0 : initialValue(library, pointer).size };
+}
+
+function findSections(object: BpfObject, specs: object, maps: readonly FoundMap[]): FoundSection[] {
   const { library } = object;
   return Object.entries(specs).map(([ident, spec]: [string, SectionSpec<unknown>]) => {
-    const pointer = object.findMap(spec.name);
+    const { pointer, size } = placeOf(object, spec.name, maps);
     if (pointer === 0) {
-      const why = ident === "arena" ? "ebpf-skel has no arenas yet" : `libbpf ${library.version} makes no map of it`;
+      const why = `libbpf ${library.version} makes no map of it`;
       throw new UnsupportedError(`${object.name}: section ${spec.name}: ${why}`);
     }
-    const size = library.fn("bpf_map__value_size")(pointer);
     if (size !== spec.size) {
       throw new StaleError(`${object.name}: section ${spec.name}: expected size ${spec.size}, got ${size} (${stale})`);
     }
@@ -174,10 +198,6 @@ export function find(object: BpfObject, table: SkeletonTable<SkeletonShape>): Fo
   object.programs = programs;
   const structOps = findStructOps(object, table.structOps);
   object.structOps = structOps.map(({ core }) => core);
-  return {
-    programs,
-    maps: findMaps(object, table.maps),
-    sections: findSections(object, table.sections),
-    structOps,
-  };
+  const maps = findMaps(object, table.maps);
+  return { programs, maps, sections: findSections(object, table.sections, maps), structOps };
 }

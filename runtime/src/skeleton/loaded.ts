@@ -1,6 +1,7 @@
 // A loaded skeleton: typed handles on its maps and programs, and its sections as they are in the kernel.
 
 import { LoadedMap } from "../maps/core.ts";
+import { mapMemory, type Mapping, viewMapped } from "../native/mapping.ts";
 import type { BpfObject } from "../object.ts";
 import { makeProgram } from "../program.ts";
 import type { ProgramCore } from "../program/core.ts";
@@ -8,7 +9,8 @@ import { isConstant, sectionObject } from "../sections.ts";
 import { LiveBytes } from "../sections/bytes.ts";
 import { makeStructOps } from "../structops.ts";
 import { attachAll, type Outcome } from "./attachall.ts";
-import type { Found, FoundMap, FoundSection } from "./found.ts";
+import { arenaSection, type Found, type FoundMap, type FoundSection } from "./found.ts";
+import { initialValue } from "./initial.ts";
 import { checkTaken } from "./pins.ts";
 import { record } from "./record.ts";
 import type { AttachAllOptions, SkeletonShape } from "./types.ts";
@@ -19,7 +21,8 @@ function loadedMap(object: BpfObject, found: Pick<FoundMap, "name" | "pointer" |
   const { name, pointer, type, keySize, valueSize } = found;
   // Without autocreate libbpf >= 1.4 has a descriptor all the same, of something else that keeps its place.
   const rawFd = library.fn("bpf_map__autocreate")(pointer) ? library.fn("bpf_map__fd")(pointer) : -1;
-  const together = { siblings: object.maps, btfFd: object.btfFd };
+  const mappedAt = type === "arena" && rawFd >= 0 ? initialValue(library, pointer).address : undefined;
+  const together = { siblings: object.maps, btfFd: object.btfFd, mappedAt };
   const map = new LoadedMap(library, { name, type, object: objectName, keySize, valueSize, rawFd, ...together });
   object.maps.push(map);
   return map;
@@ -88,9 +91,12 @@ class LoadedSkeleton {
       object.useLoaded();
       const fields = { name: spec.name, type: "array", pointer, keySize: 4, valueSize: spec.size };
       const constant = isConstant(spec.name);
-      const bytes = new LiveBytes(loadedMap(object, fields), spec.size, !constant, () => object.isAttached());
+      const map = loadedMap(object, spec.name === arenaSection ? { ...fields, type: "arena" } : fields);
+      const mapIt = (fd: number): Mapping | number =>
+        map.mappedAt ? viewMapped(map.mappedAt, spec.size) : mapMemory(fd, spec.size, !constant);
+      const bytes = new LiveBytes(map, spec.size, mapIt, () => object.isAttached());
       object.sections.push(bytes);
-      return (made = sectionObject(this.name, ident, spec, bytes, constant ? remedyFor(ident) : undefined));
+      return (made = sectionObject(this.name, ident, spec, bytes, constant ? { constant: remedyFor(ident) } : {}));
     };
     Object.defineProperty(this, ident, { get, enumerable: true });
   }

@@ -1,12 +1,16 @@
 // An opened skeleton: constants and sizes can change, until load takes it over.
 
+import { UnsupportedError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
+import { BPF_F_SEGV_ON_FAULT } from "../maps/arena.ts";
 import { addressOf, viewOf } from "../native.ts";
 import { BpfObject } from "../object.ts";
 import { sectionObject } from "../sections.ts";
 import { InitialBytes } from "../sections/bytes.ts";
-import { find, type Found, type FoundSection } from "./found.ts";
+import type { SectionSpec } from "../sections/types.ts";
+import { arenaSection, checkArenas, find, type Found, type FoundMap, type FoundSection } from "./found.ts";
+import { initialValue } from "./initial.ts";
 import { loadedSkeleton } from "./loaded.ts";
 import { checkPins } from "./pins.ts";
 import { record } from "./record.ts";
@@ -17,9 +21,8 @@ import { unwatch, watch } from "../library/unreachable.ts";
 
 /** A copy of what libbpf will put into the section's map. */
 function initialBytes(object: BpfObject, { spec, pointer }: FoundSection): InitialBytes {
-  const size = new BigUint64Array(1);
-  const at = object.library.fn("bpf_map__initial_value")(pointer, addressOf(size.buffer as ArrayBuffer));
-  const bytes = at === 0 ? new Uint8Array(spec.size) : new Uint8Array(viewOf(at, spec.size)).slice();
+  const { address } = initialValue(object.library, pointer);
+  const bytes = address === 0 ? new Uint8Array(spec.size) : new Uint8Array(viewOf(address, spec.size)).slice();
   return new InitialBytes(bytes, () => object.useOpen());
 }
 
@@ -27,6 +30,35 @@ function writeInitialBytes(object: BpfObject, { pointer }: FoundSection, { bytes
   const syscall = "bpf_map__set_initial_value";
   const result = object.library.fn(syscall)(pointer, addressOf(bytes), bytes.length);
   if (result < 0) throw bpfError(object.library, { errno: -result, syscall, object: object.name });
+}
+
+/** libbpf writes an arena's variables to its pages before any program can have allocated them (`bpf_object__create_maps`). */
+function checkArena({ library, name }: BpfObject, { name: map, type, pointer }: FoundMap): void {
+  if (type !== "arena" || (library.fn("bpf_map__map_flags")(pointer) & BPF_F_SEGV_ON_FAULT) === 0) return;
+  if (initialValue(library, pointer).size === 0) return;
+  const why = "its variables are on pages that are not allocated, load would end this process";
+  throw new UnsupportedError(`${name}: map ${map}: ${why} (leave out BPF_F_SEGV_ON_FAULT)`);
+}
+
+/** Has libbpf make the section's map of the size that `spec` says. */
+function resizeSection(
+  object: BpfObject,
+  section: FoundSection,
+  bytes: InitialBytes,
+  spec: SectionSpec<unknown>,
+): void {
+  const { library, name } = object;
+  const where = `${section.ident}.$resize`;
+  // Older ones take the size and leave their copy of the section, which they read at load, as short as it was.
+  if (!library.atLeast(1, 3)) {
+    throw new UnsupportedError(`${name}: ${where}: needs libbpf >= 1.3, found ${library.version}`);
+  }
+  if (section.spec.name === arenaSection) throw new UnsupportedError(`${name}: ${where}: libbpf resizes no arena`);
+  const syscall = "bpf_map__set_value_size";
+  const result = library.fn(syscall)(section.pointer, spec.size);
+  if (result < 0) throw bpfError(library, { errno: -result, syscall, object: name, verb: where });
+  bytes.resize(spec.size);
+  section.spec = spec;
 }
 
 class OpenSkeleton {
@@ -98,6 +130,7 @@ class OpenSkeleton {
   #beforeLoad(): void {
     this.#object.useOpen();
     checkPins(this.#object, this.#found.maps);
+    for (const map of this.#found.maps) checkArena(this.#object, map);
     for (const [section, bytes] of this.#initial) writeInitialBytes(this.#object, section, bytes);
     unwatch(this.#token);
   }
@@ -113,7 +146,8 @@ class OpenSkeleton {
       this.#object.useOpen();
       const bytes = initialBytes(this.#object, section);
       this.#initial.set(section, bytes);
-      return (made = sectionObject(this.name, ident, spec, bytes, undefined));
+      const resize = (spec: SectionSpec<unknown>): void => resizeSection(this.#object, section, bytes, spec);
+      return (made = sectionObject(this.name, ident, spec, bytes, { resize }));
     };
     Object.defineProperty(this, ident, { get, enumerable: true });
   }
@@ -126,6 +160,7 @@ export function openSkeleton(
   bytes: Uint8Array,
   options: OpenOptions,
 ): OpenSkeleton {
+  checkArenas(library, table);
   const object = new BpfObject(library, bytes, table.name, options);
   try {
     return new OpenSkeleton(object, find(object, table));

@@ -10,13 +10,10 @@ import { checkPath, checkU32 } from "../maps/checks.ts";
 import { checkMap } from "../maps/compat.ts";
 import type { MapSpec } from "../maps/core.ts";
 import { type OwnedMap, ownMap } from "../maps/closeable.ts";
-import { lastErrno, libc } from "../native.ts";
+import { duplicate, libc } from "../native.ts";
 import { checkAbi } from "./carried.ts";
 import { record } from "./record.ts";
 import type { MapOpener, SkeletonShape, SkeletonTable } from "./types.ts";
-
-// fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
 
 class Opener<H> implements MapOpener<H> {
   readonly #name: string;
@@ -51,9 +48,9 @@ class Opener<H> implements MapOpener<H> {
   fromFd(fd: number): OwnedMap<H> {
     checkU32(fd, `map ${this.#name}: fromFd`);
     const library = this.#enter();
-    const own = libc().fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    const own = duplicate(fd);
     if (own >= 0) return this.#own(library, own, `descriptor ${fd}`);
-    throw this.#failure(library, lastErrno(), "fcntl", "fromFd", `${fd} is no open descriptor`);
+    throw this.#failure(library, -own, "fcntl", "fromFd", `${fd} is no open descriptor`);
   }
 
   #enter(): Library {

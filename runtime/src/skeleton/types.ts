@@ -9,7 +9,7 @@ import type { ObjectOptions } from "../object/open.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { BpfProgram, Program } from "../program.ts";
 import type { OpenStructOps, StructOps, StructOpsSpec } from "../structops.ts";
-import type { ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
+import type { OpenSection, ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
 
 /** What a generated interface looks like. */
 export interface SkeletonShape {
@@ -187,7 +187,7 @@ export interface OpenHandle<X extends SkeletonShape> extends Disposable, AsyncDi
 
 /** An opened object with its sections: `open.rodata.target_pid = 42`. */
 export type Open<X extends SkeletonShape> = OpenHandle<X> & {
-  readonly [S in Exclude<keyof X["sections"], "kconfig">]: Section<X["sections"][S]>;
+  readonly [S in Exclude<keyof X["sections"], "kconfig">]: OpenSection<X["sections"][S]>;
 };
 
 type Constant = "rodata" | `rodata_${string}` | "kconfig";

@@ -8,6 +8,7 @@ import { array, type ArrayMap, bool, bytes, type Program, section, u32, u64 } fr
 import type { Loaded } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
 import { LoadedMap } from "../../src/maps/core.ts";
+import { mapMemory } from "../../src/native/mapping.ts";
 import { sectionObject } from "../../src/sections.ts";
 import { LiveBytes } from "../../src/sections/bytes.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
@@ -223,7 +224,18 @@ struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, u
     const map = new LoadedMap(openLibrary(), { name, type, object: "test", keySize, valueSize, rawFd: fd });
     let attached = false;
     const spec = section<{ a: number; b: bigint }>(".data", 16, { a: [0, u32], b: [8, u64] });
-    const data = sectionObject("test", "data", spec, new LiveBytes(map, 16, true, () => attached), undefined) as {
+    const data = sectionObject(
+      "test",
+      "data",
+      spec,
+      new LiveBytes(
+        map,
+        16,
+        (fd) => mapMemory(fd, 16, true),
+        () => attached,
+      ),
+      {},
+    ) as {
       a: number;
       b: bigint;
     };
