@@ -186,18 +186,39 @@ export function hostMemory(bytes: Uint8Array): Memory {
   return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });
 }
 
-/** Calls `ready` on the event loop when `fd` is readable, again and again, until the result is called; then `fd` may be closed. */
-export function pollReadable(fd: number, ready: () => void): () => void {
-  const handle = koffi().node.poll(fd, ready);
-  polls.add(handle);
-  return () => {
-    // A handle that was closed must not be touched.
-    if (polls.delete(handle)) handle.close();
-  };
+/** A descriptor that the event loop waits for. */
+export interface Poll {
+  /** Ends it; then the descriptor may be closed. Does nothing the second time. */
+  close(): void;
+  ref(): void;
+  unref(): void;
 }
 
-// A handle that nobody refers to stops without a word.
-const polls = new Set<object>();
+// Nobody refers to a handle while it waits, and one that is collected stops without a word.
+const polls = new Set<Poll>();
+let closesAtExit = false;
+
+/** Calls `ready`, which must not throw, on the event loop whenever `fd` is readable. For the main thread. */
+export function pollReadable(fd: number, ready: () => void): Poll {
+  // A handle that still waits when the process ends would abort it.
+  if (!closesAtExit) process.on("exit", () => polls.forEach((poll) => poll.close()));
+  closesAtExit = true;
+  const handle = koffi().node.poll(fd, ready);
+  const poll: Poll = {
+    close() {
+      // Its memory is gone afterwards.
+      if (polls.delete(poll)) handle.close();
+    },
+    ref() {
+      if (polls.has(poll)) handle.ref();
+    },
+    unref() {
+      if (polls.has(poll)) handle.unref();
+    },
+  };
+  polls.add(poll);
+  return poll;
+}
 
 /** Whether this is the thread that koffi may call back into while C runs. */
 export function isMainThread(): boolean {

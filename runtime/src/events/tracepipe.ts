@@ -2,9 +2,9 @@
 
 import { ValueError } from "../errors.ts";
 import { show } from "../memory/refuse.ts";
-import { readable, type Waiting } from "./readable.ts";
 import { openTraceInstance, type TraceInstance } from "./traceinstance.ts";
 import { type LostLines, parseTrace, type TraceLine } from "./traceline.ts";
+import { watch } from "./watch.ts";
 
 /** What of an AbortSignal is used. */
 export interface TraceSignal {
@@ -55,7 +55,7 @@ class LinesOf implements TracePipe {
   readonly #lines: AsyncGenerator<TraceLine, undefined, undefined>;
   readonly #onAbort = (): void => this.close();
   #instance: TraceInstance | undefined;
-  #waiting: Waiting | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(instance: TraceInstance | undefined, options: TracePipeOptions) {
     this.#instance = instance;
@@ -75,8 +75,8 @@ class LinesOf implements TracePipe {
 
   close(): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    // The wait before the descriptor.
-    this.#waiting?.end();
+    // The wait ends before the descriptor.
+    this.#wake?.();
     this.#instance?.close();
     this.#instance = undefined;
   }
@@ -102,13 +102,23 @@ class LinesOf implements TracePipe {
         if (signal?.aborted === true) throw signal.reason;
         if (this.#instance === undefined) return undefined;
         // Also with more to read: a flood of lines must let timers and sockets live.
-        this.#waiting = readable(this.#instance.fd, longestWait);
-        await this.#waiting.done;
-        this.#waiting = undefined;
+        await this.#wait(this.#instance.fd);
       }
     } finally {
       this.close();
     }
+  }
+
+  #wait(fd: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = undefined;
+        waiting.close();
+        resolve();
+      };
+      this.#wake = wake;
+      const waiting = watch(fd, longestWait, wake);
+    });
   }
 }
 
