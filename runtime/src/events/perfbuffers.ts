@@ -7,7 +7,7 @@ import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
-import { type CpuBuffer, makeScratch, type OnLost, type OnSample, openCpuBuffer } from "./cpubuffer.ts";
+import { type CpuBuffer, makeScratch, type OnLost, type OnSample, openCpuBuffer, type Turn } from "./cpubuffer.ts";
 
 /** How large the buffers are, and how often they wake their consumer. */
 export interface PerfOptions {
@@ -61,8 +61,8 @@ export class PerfBuffers {
     }
   }
 
-  /** Hands out at most `max` samples, CPU by CPU; gives how many. */
-  drain(max: number, onSample: OnSample, onLost?: OnLost): number {
+  /** Hands out what is there now, CPU by CPU, or as much as `turn` leaves; gives how many samples. */
+  drain(turn: Turn, onSample: OnSample, onLost?: OnLost): number {
     const count = (lost: number, cpu: number): void => {
       this.lost[cpu]! += lost;
       onLost?.(lost, cpu);
@@ -71,15 +71,10 @@ export class PerfBuffers {
     const { length } = this.#buffers;
     // Another CPU is the first each time: a busy one cannot keep the others waiting for ever.
     const first = this.#first++ % length;
-    for (let i = 0; i < length && done < max; i++) {
-      done += this.#buffers[(first + i) % length]!.drain(max - done, onSample, count);
+    for (let i = 0; i < length && turn.left > 0; i++) {
+      done += this.#buffers[(first + i) % length]!.drain(turn, onSample, count);
     }
     return done;
-  }
-
-  /** Whether a drain would find something. */
-  get ready(): boolean {
-    return this.#buffers.some((buffer) => buffer.ready);
   }
 
   close(): void {

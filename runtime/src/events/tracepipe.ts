@@ -2,22 +2,15 @@
 
 import { ValueError } from "../errors.ts";
 import { show } from "../memory/refuse.ts";
-import { openTraceInstance, type TraceInstance } from "./traceinstance.ts";
+import { Stream, type StreamSignal } from "./stream.ts";
+import { openTraceInstance } from "./traceinstance.ts";
 import { type LostLines, parseTrace, type TraceLine } from "./traceline.ts";
 import { watch } from "./watch.ts";
-
-/** What of an AbortSignal is used. */
-export interface TraceSignal {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  addEventListener(type: "abort", listener: () => void): void;
-  removeEventListener(type: "abort", listener: () => void): void;
-}
 
 /** Which lines, and for how long. */
 export interface TracePipeOptions {
   /** Ends the iteration: it rejects with the signal's reason. */
-  readonly signal?: TraceSignal | undefined;
+  readonly signal?: StreamSignal | undefined;
   /** Of programs that run in these threads only; the first thread of a process has the process's number. The kernel sorts. */
   readonly pid?: number | readonly number[] | undefined;
   /** Only lines whose text starts with this: bpf_printk does not say which program printed, so let yours say it. */
@@ -42,85 +35,34 @@ export interface TracePipe extends AsyncIterableIterator<TraceLine>, Disposable 
  * @throws BpfError EACCES where this process may not make instances of tracing: needs root
  */
 export function tracePipe(options: TracePipeOptions = {}): TracePipe {
-  const { signal } = options;
+  const { signal, prefix = "", lost } = options;
   const pids = checkPids(options.pid);
-  return new LinesOf(signal?.aborted === true ? undefined : openTraceInstance(pids), options);
-}
-
-// A wake-up may get lost where the kernel has no irq_work: then lines come as late as this.
-const longestWait = 1000;
-
-class LinesOf implements TracePipe {
-  readonly #options: TracePipeOptions;
-  readonly #lines: AsyncGenerator<TraceLine, undefined, undefined>;
-  readonly #onAbort = (): void => this.close();
-  #instance: TraceInstance | undefined;
-  #wake: (() => void) | undefined;
-
-  constructor(instance: TraceInstance | undefined, options: TracePipeOptions) {
-    this.#instance = instance;
-    this.#options = options;
-    this.#lines = this.#read();
-    options.signal?.addEventListener("abort", this.#onAbort);
-  }
-
-  next(): Promise<IteratorResult<TraceLine, undefined>> {
-    return this.#lines.next();
-  }
-
-  return(): Promise<IteratorResult<TraceLine, undefined>> {
-    this.close();
-    return this.#lines.return(undefined);
-  }
-
-  close(): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    // The wait ends before the descriptor.
-    this.#wake?.();
-    this.#instance?.close();
-    this.#instance = undefined;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  async *#read(): AsyncGenerator<TraceLine, undefined, undefined> {
-    const { prefix = "", lost, signal } = this.#options;
-    try {
-      for (;;) {
-        const bytes = this.#instance?.read();
-        for (const found of bytes === undefined ? [] : parseTrace(bytes)) {
-          if (this.#instance === undefined) break;
-          if ("lost" in found) lost?.(found);
-          else if (found.text.startsWith(prefix)) yield found;
-        }
-        if (signal?.aborted === true) throw signal.reason;
-        if (this.#instance === undefined) return undefined;
-        // Also with more to read: a flood of lines must let timers and sockets live.
-        await this.#wait(this.#instance.fd);
+  const instance = signal?.aborted === true ? undefined : openTraceInstance(pids);
+  const lines: TraceLine[] = [];
+  const take = (): TraceLine | undefined => {
+    for (let reads = 0; lines.length === 0 && reads < mostReads; reads++) {
+      const bytes = instance?.read();
+      if (bytes === undefined) return undefined;
+      for (const found of parseTrace(bytes)) {
+        if ("lost" in found) lost?.(found);
+        else if (found.text.startsWith(prefix)) lines.push(found);
       }
-    } finally {
-      this.close();
     }
-  }
-
-  #wait(fd: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#wake = undefined;
-        waiting.close();
-        resolve();
-      };
-      this.#wake = wake;
-      const waiting = watch(fd, longestWait, wake);
-    });
-  }
+    return lines.shift();
+  };
+  return new Stream(
+    take,
+    (wake) => watch(instance!.fd, longestWait, wake),
+    () => instance?.close(),
+    signal,
+  );
 }
+
+// Also where no line is wanted the event loop gets its turn.
+const mostReads = 16;
+
+// A wake-up that does not come would else keep lines for ever.
+const longestWait = 1000;
 
 function checkPids(pid: unknown): readonly number[] {
   const pids: readonly unknown[] = pid === undefined ? [] : Array.isArray(pid) ? pid : [pid];
