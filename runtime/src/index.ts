@@ -40,6 +40,10 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export { ktimeToDate } from "./events/ktime.ts";
+export type { ConsumeOptions, PerfEventArray, SampleOptions, StreamOptions, Subscription } from "./events/perf.ts";
+export type { PerfOptions } from "./events/perfbuffers.ts";
+export type { UnknownSample } from "./events/sample.ts";
+export type { StreamSignal } from "./events/stream.ts";
 export type { LostLines, TraceLine } from "./events/traceline.ts";
 export { tracePipe, type TracePipe, type TracePipeOptions } from "./events/tracepipe.ts";
 export type { Reservation, UserRingBuf } from "./events/userringbuf.ts";

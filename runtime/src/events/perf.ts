@@ -242,5 +242,5 @@ export function perfEventArray<E extends readonly unknown[]>(
 ): MapSpec<PerfEventArray<E[number]>>;
 export function perfEventArray(...codecs: readonly Codec<unknown, never>[]): MapSpec<PerfEventArray<unknown>> {
   const create = (map: MapCore): PerfEventArray<unknown> => new PerfHandle(map, codecs) as PerfEventArray<unknown>;
-  return { type: "perf_event_array", keySize: 4, valueSize: 4, create };
+  return { type: "perf_event_array", keySize: undefined, valueSize: 4, create };
 }
