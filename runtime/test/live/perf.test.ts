@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { perfEventArray, type PerfEventArray } from "../../src/events/perf.ts";
-import { chars, list, section, struct, u32, u64, type Program } from "../../src/gen1.ts";
+import { chars, list, section, struct, u32, u64, type MapSpec, type Program } from "../../src/gen1.ts";
 import type { UnknownSample } from "../../src/events/sample.ts";
 import type { DeepReadonly, Loaded } from "../../src/index.ts";
 import { saidBy, type Said } from "../support/child.ts";
@@ -289,7 +289,7 @@ describe("consume", () => {
   test("gives what is of no type as bytes with the reason, or counts it", () => {
     using live = skeletonOf<Perf>(object, {
       ...table,
-      maps: { ...table.maps, raw: perfEventArray(Mark, Sample) },
+      maps: { ...table.maps, raw: perfEventArray(Mark, Sample) as unknown as MapSpec<PerfEventArray> },
     }).load();
     const { raw } = live.maps;
     live.bss.control = { ...idle, size: 8 };
