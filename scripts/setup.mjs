@@ -25,6 +25,7 @@ export const paths = {
   oracles: join(cache, "oracles"),
   node24: join(cache, "node-24/bin/node"),
   nodeNewest: join(cache, "node-newest/bin/node"),
+  kernels: join(cache, "kernels"),
 };
 
 /** Debian's packages, each with how one sees that it (or another system's equivalent) is there: quicker than asking dpkg. */
@@ -42,6 +43,8 @@ const packages = {
   "zlib1g-dev": () => existsSync("/usr/include/zlib.h"),
   "linux-source-6.12": () => existsSync(kernelSource),
   "xz-utils": () => hasCommand("xz"),
+  "qemu-system-x86": () => hasCommand("qemu-system-x86_64"),
+  "busybox-static": () => hasCommand("busybox"),
 };
 
 /**
@@ -78,6 +81,13 @@ const wants = {
     title: "newest Node",
     ready: () => existsSync(paths.nodeNewest),
     make: () => fetchNode("latest", paths.nodeNewest),
+  },
+  kernels: {
+    packages: ["qemu-system-x86", "busybox-static", "xz-utils"],
+    title: "Debian's kernels 6.1 and 6.12",
+    ready: () => existsSync(paths.kernels),
+    make: fetchKernels,
+    optional: true,
   },
 };
 
@@ -122,14 +132,19 @@ export async function setup({ want, out = process.stdout }) {
       throw new Error(`set-up: no such thing: ${name} (${Object.keys(wants).join(", ")})`);
     return !(wants[name].ready?.() ?? false);
   });
-  const missing = [...new Set(open.flatMap((name) => wants[name].packages ?? []))].filter((name) => !packages[name]());
-  if (missing.length > 0) {
+  // What is optional has a step of its own: it may be missing where nothing else is.
+  for (const optional of [false, true]) {
+    const names = open.filter((name) => (wants[name].optional ?? false) === optional);
+    const missing = [...new Set(names.flatMap((name) => wants[name].packages ?? []))].filter(
+      (name) => !packages[name](),
+    );
+    if (missing.length === 0) continue;
     const command = `apt-get install --no-install-recommends ${missing.join(" ")}`;
     if (isRoot && hasCommand("apt-get")) {
-      await step("packages", `apt-get install ${missing.join(" ")}`, () => aptInstall(missing), false);
+      await step("packages", `apt-get install ${missing.join(" ")}`, () => aptInstall(missing), optional);
     } else {
       const text = `these Debian packages are missing: ${missing.join(" ")}\n  sudo ${command}`;
-      problems.push({ want: "packages", text, optional: false });
+      problems.push({ want: "packages", text, optional });
     }
   }
   for (const name of open) {
@@ -351,6 +366,26 @@ function fetchNode(version, binary) {
     mkdirSync(join(folder, "bin"));
     renameSync(join(folder, "node_modules", name, "bin/node"), join(folder, "bin/node"));
     rmSync(join(folder, "node_modules"), { recursive: true });
+  });
+}
+
+/** The newest cloud kernel of each version, unpacked: they are small, and have BTF, kprobes, fentry and BPF LSM. */
+function fetchKernels() {
+  return makeCached(paths.kernels, async (folder) => {
+    await aptUpdate();
+    for (const version of ["6\\.1\\.[0-9-]+", "6\\.12\\.[0-9]+\\+deb12"]) {
+      const listed = await run("apt-cache", ["search", "--names-only", `^linux-image-${version}-cloud-amd64$`]);
+      const names = listed
+        .split("\n")
+        .map((line) => line.split(" ")[0])
+        .filter((name) => name !== "");
+      const name = names.sort((a, b) => a.localeCompare(b, undefined, { numeric: true })).at(-1);
+      if (name === undefined) throw new Error(`apt knows no linux-image-${version}-cloud-amd64`);
+      await run("apt-get", ["-o", "APT::Sandbox::User=root", "download", name], { cwd: folder });
+      const file = readdirSync(folder).find((other) => other.startsWith(`${name}_`));
+      await run("dpkg", ["-x", join(folder, file), join(folder, name)]);
+      rmSync(join(folder, file));
+    }
   });
 }
 

@@ -10,7 +10,9 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { kernels, runOnKernel, testFiles } from "./kernels.mjs";
 import { paths, setup } from "./setup.mjs";
+import { whyNoVm } from "./vm.mjs";
 
 /**
  * One run of a vitest project each. `kernel`: needs root, or skips. `want`: what the set-up must bring beyond npm and the build.
@@ -29,6 +31,8 @@ const suites = [
     kernel: true,
     env: { EBPF_SKEL_LIBBPF: paths.libbpf15 },
   },
+  { name: "linux-6.1", kernelVersion: "6.1", want: ["tools", "libbpf", "mounts", "kernels"], kernel: true },
+  { name: "linux-6.12", kernelVersion: "6.12", want: ["tools", "libbpf", "mounts", "kernels"], kernel: true },
   { name: "unit-node-24", project: "unit", want: ["node-24"], node: paths.node24, full: true },
   { name: "live-node-24", project: "live", want: ["node-24"], node: paths.node24, kernel: true, full: true },
   { name: "unit-node-newest", project: "unit", want: ["node-newest"], node: paths.nodeNewest, full: true },
@@ -64,8 +68,33 @@ function parseArguments(args) {
   return { chosen, full, rest };
 }
 
-/** Runs one suite and counts its tests. Vitest's own output goes to the terminal. */
-async function runSuite(suite, { full, rest }, folder) {
+/** Runs one suite and counts its tests. */
+function runSuite(suite, options, folder) {
+  return suite.kernelVersion === undefined ? runVitest(suite, options, folder) : runKernel(suite, options);
+}
+
+/** The live tests on one of Debian's kernels. A test that this kernel has nothing for is skipped, with the reason. */
+async function runKernel({ name, kernelVersion }, { full }) {
+  const none = { name, passed: 0, failed: 0, skipped: 0 };
+  const why = whyNoVm();
+  if (why !== undefined) return { ...none, notes: [`not run: ${why}`] };
+  const kernel = kernels().find(({ version }) => version === kernelVersion);
+  if (kernel === undefined) return { ...none, notes: [`not run: the set-up brought no Linux ${kernelVersion}`] };
+  let tests;
+  try {
+    tests = (await runOnKernel(kernel.folder, testFiles(full), { full })).tests;
+  } catch (error) {
+    return { ...none, failed: 1, notes: [error.message] };
+  }
+  const lines = { passed: () => [], skipped: ({ name, why }) => [`skipped: ${name}: ${why}`] };
+  const failed = ({ name, why }) => [`failed: ${name}\n${why}`];
+  for (const test of tests) for (const line of (lines[test.status] ?? failed)(test)) console.log(line);
+  const count = (wanted) => tests.filter(({ status }) => status === wanted).length;
+  return { name, passed: count("passed"), failed: count("failed"), skipped: count("skipped"), notes: [] };
+}
+
+/** Vitest's own output goes to the terminal. */
+async function runVitest(suite, { full, rest }, folder) {
   const report = join(folder, `${suite.name}.json`);
   const args = ["node_modules/vitest/vitest.mjs", "run", "--project", suite.project];
   args.push("--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...rest);

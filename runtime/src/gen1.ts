@@ -15,8 +15,8 @@ export type { Memory } from "./memory.ts";
 
 export type { ProgramKind, ProgramSpec } from "./abi.ts";
 export type { AttachOptions } from "./attach/options.ts";
-export { type RingBuf, ringbuf } from "./events/handles.ts";
 export { perfEventArray, type PerfEventArray } from "./events/perf.ts";
+export { ringbuf, type RingBuf } from "./events/ringbuf.ts";
 export { userRingbuf, type UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
 export { array, type ArrayMap } from "./maps/array.ts";

@@ -152,6 +152,7 @@ const libcFunctions = {
   getpagesize: ["int", []],
   epoll_create1: ["int", ["int"]],
   epoll_ctl: ["int", ["int", "int", "int", "ptr"]],
+  epoll_wait: ["int", ["int", "ptr", "int", "int"]],
   // Variadic, but all that is passed here goes in registers either way.
   syscall: ["int", ["size", "ptr", "int", "int", "int", "size"]],
 } as const;
@@ -186,38 +187,52 @@ export function hostMemory(bytes: Uint8Array): Memory {
   return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });
 }
 
-/** A descriptor that the event loop waits for. */
+/** A descriptor that the event loop looks at while it is started. */
 export interface Poll {
-  /** Ends it; then the descriptor may be closed. Does nothing the second time. */
-  close(): void;
-  ref(): void;
+  start(): void;
+  stop(): void;
+  /** Lets the process end although it is started. */
   unref(): void;
+  ref(): void;
+  /** Before the descriptor is closed. */
+  close(): void;
 }
 
-// Nobody refers to a handle while it waits, and one that is collected stops without a word.
+// A handle that nobody refers to stops without a word, and one that is open when the process ends aborts it.
 const polls = new Set<Poll>();
 let closesAtExit = false;
 
-/** Calls `ready`, which must not throw, on the event loop whenever `fd` is readable. For the main thread. */
+/**
+ * Calls `ready` on the event loop whenever it finds `fd` readable. On the main thread only: a handle in a worker ends the
+ * whole process when the worker is terminated.
+ */
 export function pollReadable(fd: number, ready: () => void): Poll {
-  // A handle that still waits when the process ends would abort it.
-  if (!closesAtExit) process.on("exit", () => polls.forEach((poll) => poll.close()));
-  closesAtExit = true;
-  const handle = koffi().node.poll(fd, ready);
+  const handle = koffi().node.poll(fd, () => guarded(ready));
+  handle.stop();
+  // A handle that was closed must not be touched.
+  const open = (): boolean => polls.has(poll);
   const poll: Poll = {
-    close() {
-      // Its memory is gone afterwards.
-      if (polls.delete(poll)) handle.close();
-    },
-    ref() {
-      if (polls.has(poll)) handle.ref();
-    },
-    unref() {
-      if (polls.has(poll)) handle.unref();
-    },
+    start: () => void (open() && handle.start(() => guarded(ready))),
+    stop: () => void (open() && handle.stop()),
+    unref: () => void (open() && handle.unref()),
+    ref: () => void (open() && handle.ref()),
+    close: () => void (polls.delete(poll) && handle.close()),
   };
   polls.add(poll);
+  if (!closesAtExit) process.on("exit", () => polls.forEach((poll) => poll.close()));
+  closesAtExit = true;
   return poll;
+}
+
+// What a callback of koffi's throws is lost.
+function guarded(ready: () => void): void {
+  try {
+    ready();
+  } catch (e) {
+    process.nextTick(() => {
+      throw e;
+    });
+  }
 }
 
 /** Whether this is the thread that koffi may call back into while C runs. */

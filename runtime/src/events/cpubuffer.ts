@@ -8,6 +8,7 @@ import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
 import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
+import type { OnRecord } from "./source.ts";
 
 // The kernel's table of system calls is another on each architecture; newer ones share one.
 const perfEventOpen: Readonly<Record<string, number>> = {
@@ -40,9 +41,6 @@ const headerSize = 8;
 const largestRecord = 0x1_0000;
 
 const ENODEV = 19;
-
-/** Takes the raw data of one sample: `length` bytes at `at` of `m`, until it returns. */
-export type OnSample = (m: Memory, at: number, length: number, cpu: number) => void;
 
 /** Takes how many samples the kernel dropped. */
 export type OnLost = (count: number, cpu: number) => void;
@@ -80,21 +78,21 @@ export class CpuBuffer {
 
   /**
    * Hands out what is there now, or as much as `turn` leaves; gives how many samples. What was handed out is free for
-   * the kernel to overwrite, also after `onSample` threw.
+   * the kernel to overwrite, also after `on` threw.
    */
-  drain(turn: Turn, onSample: OnSample, onLost: OnLost): number {
+  drain(turn: Turn, on: OnRecord, onLost: OnLost): number {
     const start = this.#tail;
     // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
     const ready = (Atomics.load(this.#heads, this.#data.littleEndian ? 0 : 1) - start) >>> 0;
     let count = 0;
     while (this.#open && turn.left > 0 && this.#tail - start < ready) {
-      count += this.#part(start + ready, turn, onSample, onLost);
+      count += this.#part(start + ready, turn, on, onLost);
     }
     return count;
   }
 
   // A quarter of the buffer at a time, so that a busy program finds room before all is read.
-  #part(end: number, turn: Turn, onSample: OnSample, onLost: OnLost): number {
+  #part(end: number, turn: Turn, on: OnRecord, onLost: OnLost): number {
     const data = this.#data;
     const { u32s, u16s, size } = data;
     const mask = size - 1;
@@ -113,8 +111,8 @@ export class CpuBuffer {
         if (type === PERF_RECORD_SAMPLE) {
           count++;
           turn.left--;
-          if (at + bytes <= size) onSample(data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
-          else this.#unwrap(at, onSample);
+          if (at + bytes <= size) on(data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
+          else this.#unwrap(at, on);
         } else if (type === PERF_RECORD_LOST) {
           // A u64 each: the event's id and the count.
           onLost(Number(data.u64s[((at + headerSize + 8) & mask) >>> 3]!), this.cpu);
@@ -127,6 +125,11 @@ export class CpuBuffer {
     return count;
   }
 
+  /** Whether a drain would find something. */
+  get ready(): boolean {
+    return this.#open && Number(Atomics.load(this.#positions, 0)) !== this.#tail;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -135,7 +138,7 @@ export class CpuBuffer {
   }
 
   // The data starts 4 bytes behind the header; in the scratch memory its fields are aligned.
-  #unwrap(at: number, onSample: OnSample): void {
+  #unwrap(at: number, on: OnRecord): void {
     const { u8s, u32s, size } = this.#data;
     const scratch = this.#scratch.u8s;
     const length = u32s[((at + headerSize) & (size - 1)) >>> 2]!;
@@ -143,7 +146,7 @@ export class CpuBuffer {
     const first = Math.min(length, size - start);
     scratch.set(u8s.subarray(start, start + first));
     scratch.set(u8s.subarray(0, length - first), first);
-    onSample(this.#scratch, 0, length, this.cpu);
+    on(this.#scratch, 0, length, this.cpu);
   }
 }
 

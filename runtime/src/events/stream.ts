@@ -1,13 +1,10 @@
 // Something that can be taken from, or waited for, as an async iterator: nothing is taken before it is asked for.
 
-import type { Watch } from "./watch.ts";
+import type { Signal } from "./types.ts";
 
-/** What of an AbortSignal is used. */
-export interface StreamSignal {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  addEventListener(type: "abort", listener: () => void): void;
-  removeEventListener(type: "abort", listener: () => void): void;
+/** A wait that goes on until it is closed. */
+export interface Wait {
+  close(): void;
 }
 
 // So many are given without a turn of the event loop in between: timers and sockets want to live as well.
@@ -17,17 +14,17 @@ const mostAtOnce = 1000;
 export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
   readonly #values: AsyncGenerator<T, undefined, undefined>;
   readonly #take: () => T | undefined;
-  readonly #watch: (wake: () => void) => Watch;
+  readonly #watch: (wake: () => void) => Wait;
   readonly #onEnd: () => void;
-  readonly #signal: StreamSignal | undefined;
+  readonly #signal: Signal | undefined;
   #wake: (() => void) | undefined;
   #ended = false;
 
   constructor(
     take: () => T | undefined,
-    watch: (wake: () => void) => Watch,
+    watch: (wake: () => void) => Wait,
     onEnd: () => void,
-    signal: StreamSignal | undefined,
+    signal: Signal | undefined,
   ) {
     this.#take = take;
     this.#watch = watch;

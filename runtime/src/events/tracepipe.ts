@@ -2,15 +2,16 @@
 
 import { ValueError } from "../errors.ts";
 import { show } from "../memory/refuse.ts";
-import { Stream, type StreamSignal } from "./stream.ts";
+import { Stream, type Wait } from "./stream.ts";
 import { openTraceInstance } from "./traceinstance.ts";
 import { type LostLines, parseTrace, type TraceLine } from "./traceline.ts";
-import { watch } from "./watch.ts";
+import type { Signal } from "./types.ts";
+import { watchReadable } from "./watch.ts";
 
 /** Which lines, and for how long. */
 export interface TracePipeOptions {
   /** Ends the iteration: it rejects with the signal's reason. */
-  readonly signal?: StreamSignal | undefined;
+  readonly signal?: Signal | undefined;
   /** Of programs that run in these threads only; the first thread of a process has the process's number. The kernel sorts. */
   readonly pid?: number | readonly number[] | undefined;
   /** Only lines whose text starts with this: bpf_printk does not say which program printed, so let yours say it. */
@@ -52,7 +53,7 @@ export function tracePipe(options: TracePipeOptions = {}): TracePipe {
   };
   return new Stream(
     take,
-    (wake) => watch(instance!.fd, longestWait, wake),
+    (wake) => waitFor(instance!.fd, wake),
     () => instance?.close(),
     signal,
   );
@@ -63,6 +64,18 @@ const mostReads = 16;
 
 // A wake-up that does not come would else keep lines for ever.
 const longestWait = 1000;
+
+function waitFor(fd: number, wake: () => void): Wait {
+  const poll = watchReadable(fd, wake);
+  const timer = setTimeout(wake, longestWait);
+  poll.start();
+  return {
+    close() {
+      clearTimeout(timer);
+      poll.close();
+    },
+  };
+}
 
 function checkPids(pid: unknown): readonly number[] {
   const pids: readonly unknown[] = pid === undefined ? [] : Array.isArray(pid) ? pid : [pid];

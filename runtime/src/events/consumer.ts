@@ -1,0 +1,128 @@
+// What reads a buffer, one at a time: `consume` now, `subscribe` and `events` on the event loop. A buffer is opened when it
+// is first read.
+
+import type { Codec } from "../codec/codec.ts";
+import { StateError, ValueError } from "../errors.ts";
+import type { MapCore } from "../maps/core.ts";
+import { show } from "../memory/refuse.ts";
+import { EventIterator } from "./iterator.ts";
+import { recordHandler, RecordTypes, type Wanted } from "./records.ts";
+import type { EventSource } from "./source.ts";
+import { LiveSubscription } from "./subscription.ts";
+import type {
+  ConsumeOptions,
+  EventsOptions,
+  SubscribeOptions,
+  Subscription,
+  UnknownOptions,
+  UnknownRecord,
+} from "./types.ts";
+
+/** How a kind of buffer is opened and how long its records are. */
+export interface Kind<S extends EventSource> {
+  open(map: MapCore): S;
+  /** The length of a record that holds `size` bytes. */
+  lengthOf(size: number): number;
+  /** Whether handlers hear of the CPU. */
+  readonly withCpu: boolean;
+  /** Told the options of each consumer before it reads. */
+  begin?(source: S, options: UnknownOptions): void;
+}
+
+type Handler = (event: never, cpu: number) => void;
+
+/** The readers of one map. */
+export class Consumer<S extends EventSource> {
+  undecoded = 0;
+  readonly #map: MapCore;
+  readonly #kind: Kind<S>;
+  readonly #types: RecordTypes;
+  #source: S | undefined;
+  /** What reads now, to be ended with the map. */
+  #reader: { close(): void } | undefined;
+
+  constructor(map: MapCore, codecs: readonly Codec<unknown, never>[], kind: Kind<S>) {
+    this.#map = map;
+    this.#kind = kind;
+    this.#types = new RecordTypes(codecs, (size) => kind.lengthOf(size));
+    map.onClose(() => {
+      this.#reader?.close();
+      this.#source?.close();
+    });
+  }
+
+  /** The buffer, open. @throws StateError when the map is closed */
+  get source(): S {
+    this.#map.use();
+    return (this.#source ??= this.#kind.open(this.#map));
+  }
+
+  /** @throws StateError while another consumer is at work */
+  consume(fn: Handler, options: ConsumeOptions = {}): number {
+    const { lazy = false, max = Infinity } = options;
+    this.#checkHandler("consume", fn);
+    if (max !== Infinity && !(Number.isInteger(max) && max >= 0)) {
+      const path = `map ${this.#map.name}: consume: max`;
+      throw new ValueError(`${path}: expected a number of events, got ${show(max)}`, path);
+    }
+    const { source } = this;
+    this.#claim({ close: () => source.halt() });
+    try {
+      this.#kind.begin?.(source, options);
+      return source.drain(max, recordHandler(this.#types, fn, this.#wanted(lazy, options)));
+    } finally {
+      this.#reader = undefined;
+    }
+  }
+
+  subscribe(fn: Handler, options: SubscribeOptions = {}): Subscription {
+    this.#checkHandler("subscribe", fn);
+    const { source } = this;
+    const handler = recordHandler(this.#types, fn, this.#wanted(options.lazy === true, options));
+    const subscription = new LiveSubscription(source, handler, options.signal, () => (this.#reader = undefined));
+    this.#claim(subscription);
+    this.#kind.begin?.(source, options);
+    subscription.start();
+    return subscription;
+  }
+
+  /** One by one: what the caller has not asked for stays in the buffer. */
+  events<E>(options: EventsOptions = {}): AsyncIterableIterator<E> {
+    this.#map.use();
+    const start = (take: (event: E) => void, reader: EventIterator<E>): { source: EventSource; on: EventHandler } => {
+      const { source } = this;
+      this.#claim(reader);
+      this.#kind.begin?.(source, options);
+      const wanted = { ...this.#wanted(false, options), withCpu: false };
+      return { source, on: recordHandler(this.#types, take as Handler, wanted) };
+    };
+    return new EventIterator<E>(start, options.signal, (reader) => {
+      if (this.#reader === reader) this.#reader = undefined;
+    });
+  }
+
+  #claim(reader: { close(): void }): void {
+    if (this.#reader !== undefined) {
+      throw new StateError(`map ${this.#map.name}: has a consumer already, one at a time (close it first)`);
+    }
+    this.#reader = reader;
+  }
+
+  #checkHandler(verb: string, fn: unknown): void {
+    if (typeof fn === "function") return;
+    const path = `map ${this.#map.name}: ${verb}`;
+    throw new ValueError(`${path}: expected a function, got ${show(fn)}`, path);
+  }
+
+  #wanted(lazy: boolean, { unknown }: UnknownOptions): Wanted {
+    return { lazy, withCpu: this.#kind.withCpu, onUnknown: unknown ?? ((record) => this.#count(record)) };
+  }
+
+  #count({ reason }: UnknownRecord): void {
+    if (this.undecoded++ > 0) return;
+    const text = `ebpf-skel: map ${this.#map.name}: a record is none of its types, ${reason}`;
+    process.emitWarning(`${text} (give the option unknown to see such records)`, { code: "EBPF_SKEL_UNKNOWN_RECORD" });
+  }
+}
+
+type EventHandler = ReturnType<typeof recordHandler>;

@@ -1,0 +1,93 @@
+// A handler on the event loop. Each turn of the loop has its share of events, so that timers and sockets live under a flood.
+
+import type { Poll } from "../native.ts";
+import type { EventSource, OnRecord } from "./source.ts";
+import type { Signal, Subscription } from "./types.ts";
+import { watchReadable } from "./watch.ts";
+
+// How long one turn may take, in milliseconds, and how many events are handed out between looks at the clock.
+const turn = 1.5;
+const handful = 256;
+// A wake-up of a source that is not level may get lost, or wait for more to come.
+const longestWait = 500;
+
+export class LiveSubscription implements Subscription {
+  readonly #source: EventSource;
+  readonly #on: OnRecord;
+  readonly #signal: Signal | undefined;
+  readonly #onClose: () => void;
+  readonly #onAbort = (): void => this.close();
+  #poll: Poll | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #next: NodeJS.Immediate | undefined;
+  #held = true;
+  #closed = false;
+
+  constructor(source: EventSource, on: OnRecord, signal: Signal | undefined, onClose: () => void) {
+    this.#source = source;
+    this.#on = on;
+    this.#signal = signal;
+    this.#onClose = onClose;
+  }
+
+  start(): void {
+    if (this.#signal?.aborted === true) return this.close();
+    this.#signal?.addEventListener("abort", this.#onAbort);
+    this.#poll = watchReadable(this.#source.fd, () => this.#turn());
+    this.#poll.start();
+    if (this.#source.isLevel) return;
+    // What came before the poll began says nothing.
+    this.#timer = setInterval(() => this.#turn(), longestWait).unref();
+    this.#again();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#source.halt();
+    this.#poll?.close();
+    clearInterval(this.#timer);
+    clearImmediate(this.#next);
+    this.#onClose();
+  }
+
+  ref(): this {
+    this.#held = true;
+    this.#poll?.ref();
+    this.#next?.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#held = false;
+    this.#poll?.unref();
+    this.#next?.unref();
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #turn(): void {
+    if (this.#closed) return;
+    const until = performance.now() + turn;
+    try {
+      while (this.#source.drain(handful, this.#on) === handful && !this.#closed && performance.now() < until);
+    } finally {
+      // One that is level calls again by itself. What the handler threw is on its way out.
+      if (!this.#source.isLevel && !this.#closed && this.#source.ready) this.#again();
+    }
+  }
+
+  #again(): void {
+    clearImmediate(this.#next);
+    this.#next = setImmediate(() => this.#turn());
+    if (!this.#held) this.#next.unref();
+  }
+}
