@@ -40,8 +40,20 @@ export type {
   XdpOptions,
 } from "./attach/options.ts";
 export { ktimeToDate } from "./events/ktime.ts";
+export type { LostOptions, PerfEventArray } from "./events/perf.ts";
+export type { PerfOptions } from "./events/perfbuffers.ts";
+export type { EagerOptions, LazyOptions, RingBuf } from "./events/ringbuf.ts";
 export type { LostLines, TraceLine } from "./events/traceline.ts";
 export { tracePipe, type TracePipe, type TracePipeOptions } from "./events/tracepipe.ts";
+export type {
+  ConsumeOptions,
+  EventsOptions,
+  Signal,
+  SubscribeOptions,
+  Subscription,
+  UnknownOptions,
+  UnknownRecord,
+} from "./events/types.ts";
 export type { Reservation, UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
 export type { Arena } from "./maps/arena.ts";

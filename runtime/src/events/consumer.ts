@@ -25,6 +25,8 @@ export interface Kind<S extends EventSource> {
   lengthOf(size: number): number;
   /** Whether handlers hear of the CPU. */
   readonly withCpu: boolean;
+  /** Told the options of each consumer before it reads. */
+  begin?(source: S, options: UnknownOptions): void;
 }
 
 type Handler = (event: never, cpu: number) => void;
@@ -66,6 +68,7 @@ export class Consumer<S extends EventSource> {
     const { source } = this;
     this.#claim({ close: () => source.halt() });
     try {
+      this.#kind.begin?.(source, options);
       return source.drain(max, recordHandler(this.#types, fn, this.#wanted(lazy, options)));
     } finally {
       this.#reader = undefined;
@@ -78,6 +81,7 @@ export class Consumer<S extends EventSource> {
     const handler = recordHandler(this.#types, fn, this.#wanted(options.lazy === true, options));
     const subscription = new LiveSubscription(source, handler, options.signal, () => (this.#reader = undefined));
     this.#claim(subscription);
+    this.#kind.begin?.(source, options);
     subscription.start();
     return subscription;
   }
@@ -88,6 +92,7 @@ export class Consumer<S extends EventSource> {
     const start = (take: (event: E) => void, reader: EventIterator<E>): { source: EventSource; on: EventHandler } => {
       const { source } = this;
       this.#claim(reader);
+      this.#kind.begin?.(source, options);
       const wanted = { ...this.#wanted(false, options), withCpu: false };
       return { source, on: recordHandler(this.#types, take as Handler, wanted) };
     };

@@ -8,6 +8,7 @@ import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
 import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
+import type { OnRecord } from "./source.ts";
 
 // The kernel's table of system calls is another on each architecture; newer ones share one.
 const perfEventOpen: Readonly<Record<string, number>> = {
@@ -41,11 +42,13 @@ const largestRecord = 0x1_0000;
 
 const ENODEV = 19;
 
-/** Takes the raw data of one sample: `length` bytes at `at` of `m`, until it returns. */
-export type OnSample = (m: Memory, at: number, length: number, cpu: number) => void;
-
 /** Takes how many samples the kernel dropped. */
 export type OnLost = (count: number, cpu: number) => void;
+
+/** How many samples may still be handed out; 0 ends it at once. */
+export interface Turn {
+  left: number;
+}
 
 /** A CPU's buffer. */
 export class CpuBuffer {
@@ -54,8 +57,8 @@ export class CpuBuffer {
   readonly #mapping: Mapping;
   /** Head, which the kernel writes, and tail, up to which it may overwrite. */
   readonly #positions: BigUint64Array;
-  /** The low halves of the two. */
-  readonly #head: Uint32Array;
+  /** The head in halves. */
+  readonly #heads: Uint32Array;
   readonly #data: Memory;
   // Records that go around the end lie here in one piece.
   readonly #scratch: Memory;
@@ -67,61 +70,64 @@ export class CpuBuffer {
     this.fd = fd;
     this.#mapping = mapping;
     this.#positions = new BigUint64Array(mapping.buffer, positionsAt, 2);
-    this.#head = new Uint32Array(mapping.buffer, positionsAt, 2);
+    this.#heads = new Uint32Array(mapping.buffer, positionsAt, 2);
     this.#data = hostMemory(new Uint8Array(mapping.buffer, page));
     this.#scratch = scratch;
     this.#tail = Number(Atomics.load(this.#positions, 1));
   }
 
   /**
-   * Hands out at most `max` samples; gives how many. What was handed out is free for the kernel to overwrite, also after
-   * `onSample` threw.
+   * Hands out what is there now, or as much as `turn` leaves; gives how many samples. What was handed out is free for
+   * the kernel to overwrite, also after `on` threw.
    */
-  drain(max: number, onSample: OnSample, onLost: OnLost): number {
-    const positions = this.#positions;
-    const head = this.#head;
-    const { u32s, u16s, size } = this.#data;
-    const low = this.#data.littleEndian ? 0 : 1;
-    const mask = size - 1;
-    // Given back in quarters, so that a busy program finds room before all is read.
-    const most = size >>> 2;
+  drain(turn: Turn, on: OnRecord, onLost: OnLost): number {
+    const start = this.#tail;
+    // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
+    const ready = (Atomics.load(this.#heads, this.#data.littleEndian ? 0 : 1) - start) >>> 0;
     let count = 0;
-    while (this.#open && count < max) {
-      const from = this.#tail;
-      // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
-      const ready = (Atomics.load(head, low) - from) >>> 0;
-      if (ready === 0) break;
-      let done = 0;
-      try {
-        while (done < ready && done < most && count < max) {
-          const at = (from + done) & mask;
-          const type = u32s[at >>> 2]!;
-          const bytes = u16s[(at >>> 1) + 3]!;
-          // Closed by the handler: the memory is another.
-          if (bytes < headerSize) return count;
-          // Counted as read before the handler sees it, which may throw.
-          done += bytes;
-          if (type === PERF_RECORD_SAMPLE) {
-            count++;
-            if (at + bytes <= size) onSample(this.#data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
-            else this.#unwrap(at, onSample);
-          } else if (type === PERF_RECORD_LOST) {
-            // A u64 each: the event's id and the count.
-            const lost = this.#data.u64s[((at + headerSize + 8) & mask) >>> 3]!;
-            onLost(Number(lost), this.cpu);
-          }
-        }
-      } finally {
-        this.#tail = from + done;
-        if (this.#open) Atomics.store(positions, 1, BigInt(this.#tail));
-      }
+    while (this.#open && turn.left > 0 && this.#tail - start < ready) {
+      count += this.#part(start + ready, turn, on, onLost);
     }
     return count;
   }
 
-  /** Whether there is something to read. */
+  // A quarter of the buffer at a time, so that a busy program finds room before all is read.
+  #part(end: number, turn: Turn, on: OnRecord, onLost: OnLost): number {
+    const data = this.#data;
+    const { u32s, u16s, size } = data;
+    const mask = size - 1;
+    const stop = Math.min(end, this.#tail + (size >>> 2));
+    let tail = this.#tail;
+    let count = 0;
+    try {
+      while (tail < stop && turn.left > 0) {
+        const at = tail & mask;
+        const type = u32s[at >>> 2]!;
+        const bytes = u16s[(at >>> 1) + 3]!;
+        // Closed by the handler: this is other memory.
+        if (bytes < headerSize) return count;
+        // Counted as read before the handler sees it, which may throw, or end its turn.
+        tail += bytes;
+        if (type === PERF_RECORD_SAMPLE) {
+          count++;
+          turn.left--;
+          if (at + bytes <= size) on(data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
+          else this.#unwrap(at, on);
+        } else if (type === PERF_RECORD_LOST) {
+          // A u64 each: the event's id and the count.
+          onLost(Number(data.u64s[((at + headerSize + 8) & mask) >>> 3]!), this.cpu);
+        }
+      }
+    } finally {
+      this.#tail = tail;
+      if (this.#open) Atomics.store(this.#positions, 1, BigInt(tail));
+    }
+    return count;
+  }
+
+  /** Whether a drain would find something. */
   get ready(): boolean {
-    return this.#open && Atomics.load(this.#positions, 0) !== BigInt(this.#tail);
+    return this.#open && Number(Atomics.load(this.#positions, 0)) !== this.#tail;
   }
 
   close(): void {
@@ -132,7 +138,7 @@ export class CpuBuffer {
   }
 
   // The data starts 4 bytes behind the header; in the scratch memory its fields are aligned.
-  #unwrap(at: number, onSample: OnSample): void {
+  #unwrap(at: number, on: OnRecord): void {
     const { u8s, u32s, size } = this.#data;
     const scratch = this.#scratch.u8s;
     const length = u32s[((at + headerSize) & (size - 1)) >>> 2]!;
@@ -140,7 +146,7 @@ export class CpuBuffer {
     const first = Math.min(length, size - start);
     scratch.set(u8s.subarray(start, start + first));
     scratch.set(u8s.subarray(0, length - first), first);
-    onSample(this.#scratch, 0, length, this.cpu);
+    on(this.#scratch, 0, length, this.cpu);
   }
 }
 

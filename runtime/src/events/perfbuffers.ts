@@ -7,7 +7,8 @@ import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
-import { type CpuBuffer, makeScratch, type OnLost, type OnSample, openCpuBuffer } from "./cpubuffer.ts";
+import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer, type Turn } from "./cpubuffer.ts";
+import type { EventSource, OnRecord } from "./source.ts";
 
 /** How large the buffers are, and how often they wake their consumer. */
 export interface PerfOptions {
@@ -26,15 +27,26 @@ const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
 const epollEventSize = 16;
 
+// More than there is room for; small enough for V8's small integers.
+const most = 2 ** 30;
+
 // The length of one mapping is that of one Memory.
 const largest = 1 << 30;
 
 /** The buffers of one map; there is at least one. */
-export class PerfBuffers {
-  /** Readable when there is something to read. A poll takes that note away: who polled reads all there is. */
+export class PerfBuffers implements EventSource {
   readonly fd: number;
+  /** A poll takes the note away that there is something to read (`perf_poll`). */
+  readonly isLevel = false;
   /** Dropped samples by CPU. */
   readonly lost: number[];
+  /** Hears of them too. */
+  onLost: OnLost | undefined;
+  readonly #count: OnLost = (lost, cpu) => {
+    this.lost[cpu]! += lost;
+    this.onLost?.(lost, cpu);
+  };
+  readonly #turn: Turn = { left: 0 };
   readonly #buffers: readonly CpuBuffer[];
   #first = 0;
 
@@ -61,28 +73,30 @@ export class PerfBuffers {
     }
   }
 
-  /** Hands out at most `max` samples, CPU by CPU; gives how many. */
-  drain(max: number, onSample: OnSample, onLost?: OnLost): number {
-    const count = (lost: number, cpu: number): void => {
-      this.lost[cpu]! += lost;
-      onLost?.(lost, cpu);
-    };
-    let done = 0;
+  /** Hands out at most `max` of the samples that are there now, CPU by CPU; gives how many. */
+  drain(max: number, on: OnRecord): number {
+    const turn = this.#turn;
+    turn.left = Math.min(max, most);
     const { length } = this.#buffers;
     // Another CPU is the first each time: a busy one cannot keep the others waiting for ever.
     const first = this.#first++ % length;
-    for (let i = 0; i < length && done < max; i++) {
-      done += this.#buffers[(first + i) % length]!.drain(max - done, onSample, count);
+    let done = 0;
+    for (let i = 0; i < length && turn.left > 0; i++) {
+      done += this.#buffers[(first + i) % length]!.drain(turn, on, this.#count);
     }
     return done;
   }
 
-  /** Whether a drain would find something. */
+  halt(): void {
+    this.#turn.left = 0;
+  }
+
   get ready(): boolean {
     return this.#buffers.some((buffer) => buffer.ready);
   }
 
   close(): void {
+    this.halt();
     for (const buffer of this.#buffers) buffer.close();
     libc().close(this.fd);
   }

@@ -23,7 +23,7 @@ export interface TraceInstance {
   close(): void;
 }
 
-type NodeFs = typeof import("node:fs");
+type NodeFs = ReturnType<typeof process.getBuiltinModule<"node:fs">>;
 
 /** What fs throws. */
 type FsError = Error & { readonly errno?: number; readonly code?: string };

@@ -2,22 +2,16 @@
 
 import { ValueError } from "../errors.ts";
 import { show } from "../memory/refuse.ts";
-import { readable, type Waiting } from "./readable.ts";
-import { openTraceInstance, type TraceInstance } from "./traceinstance.ts";
+import { Stream, type Wait } from "./stream.ts";
+import { openTraceInstance } from "./traceinstance.ts";
 import { type LostLines, parseTrace, type TraceLine } from "./traceline.ts";
-
-/** What of an AbortSignal is used. */
-export interface TraceSignal {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  addEventListener(type: "abort", listener: () => void): void;
-  removeEventListener(type: "abort", listener: () => void): void;
-}
+import type { Signal } from "./types.ts";
+import { watchReadable } from "./watch.ts";
 
 /** Which lines, and for how long. */
 export interface TracePipeOptions {
   /** Ends the iteration: it rejects with the signal's reason. */
-  readonly signal?: TraceSignal | undefined;
+  readonly signal?: Signal | undefined;
   /** Of programs that run in these threads only; the first thread of a process has the process's number. The kernel sorts. */
   readonly pid?: number | readonly number[] | undefined;
   /** Only lines whose text starts with this: bpf_printk does not say which program printed, so let yours say it. */
@@ -42,74 +36,45 @@ export interface TracePipe extends AsyncIterableIterator<TraceLine>, Disposable 
  * @throws BpfError EACCES where this process may not make instances of tracing: needs root
  */
 export function tracePipe(options: TracePipeOptions = {}): TracePipe {
-  const { signal } = options;
+  const { signal, prefix = "", lost } = options;
   const pids = checkPids(options.pid);
-  return new LinesOf(signal?.aborted === true ? undefined : openTraceInstance(pids), options);
+  const instance = signal?.aborted === true ? undefined : openTraceInstance(pids);
+  const lines: TraceLine[] = [];
+  const take = (): TraceLine | undefined => {
+    for (let reads = 0; lines.length === 0 && reads < mostReads; reads++) {
+      const bytes = instance?.read();
+      if (bytes === undefined) return undefined;
+      for (const found of parseTrace(bytes)) {
+        if ("lost" in found) lost?.(found);
+        else if (found.text.startsWith(prefix)) lines.push(found);
+      }
+    }
+    return lines.shift();
+  };
+  return new Stream(
+    take,
+    (wake) => waitFor(instance!.fd, wake),
+    () => instance?.close(),
+    signal,
+  );
 }
 
-// A wake-up may get lost where the kernel has no irq_work: then lines come as late as this.
+// Also where no line is wanted the event loop gets its turn.
+const mostReads = 16;
+
+// A wake-up that does not come would else keep lines for ever.
 const longestWait = 1000;
 
-class LinesOf implements TracePipe {
-  readonly #options: TracePipeOptions;
-  readonly #lines: AsyncGenerator<TraceLine, undefined, undefined>;
-  readonly #onAbort = (): void => this.close();
-  #instance: TraceInstance | undefined;
-  #waiting: Waiting | undefined;
-
-  constructor(instance: TraceInstance | undefined, options: TracePipeOptions) {
-    this.#instance = instance;
-    this.#options = options;
-    this.#lines = this.#read();
-    options.signal?.addEventListener("abort", this.#onAbort);
-  }
-
-  next(): Promise<IteratorResult<TraceLine, undefined>> {
-    return this.#lines.next();
-  }
-
-  return(): Promise<IteratorResult<TraceLine, undefined>> {
-    this.close();
-    return this.#lines.return(undefined);
-  }
-
-  close(): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    // The wait before the descriptor.
-    this.#waiting?.end();
-    this.#instance?.close();
-    this.#instance = undefined;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  async *#read(): AsyncGenerator<TraceLine, undefined, undefined> {
-    const { prefix = "", lost, signal } = this.#options;
-    try {
-      for (;;) {
-        const bytes = this.#instance?.read();
-        for (const found of bytes === undefined ? [] : parseTrace(bytes)) {
-          if (this.#instance === undefined) break;
-          if ("lost" in found) lost?.(found);
-          else if (found.text.startsWith(prefix)) yield found;
-        }
-        if (signal?.aborted === true) throw signal.reason;
-        if (this.#instance === undefined) return undefined;
-        // Also with more to read: a flood of lines must let timers and sockets live.
-        this.#waiting = readable(this.#instance.fd, longestWait);
-        await this.#waiting.done;
-        this.#waiting = undefined;
-      }
-    } finally {
-      this.close();
-    }
-  }
+function waitFor(fd: number, wake: () => void): Wait {
+  const poll = watchReadable(fd, wake);
+  const timer = setTimeout(wake, longestWait);
+  poll.start();
+  return {
+    close() {
+      clearTimeout(timer);
+      poll.close();
+    },
+  };
 }
 
 function checkPids(pid: unknown): readonly number[] {

@@ -1,0 +1,90 @@
+// Something that can be taken from, or waited for, as an async iterator: nothing is taken before it is asked for.
+
+import type { Signal } from "./types.ts";
+
+/** A wait that goes on until it is closed. */
+export interface Wait {
+  close(): void;
+}
+
+// So many are given without a turn of the event loop in between: timers and sockets want to live as well.
+const mostAtOnce = 1000;
+
+/** Iterates over what `take` gives; undefined: there is nothing now, and `watch` calls when there may be. */
+export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
+  readonly #values: AsyncGenerator<T, undefined, undefined>;
+  readonly #take: () => T | undefined;
+  readonly #watch: (wake: () => void) => Wait;
+  readonly #onEnd: () => void;
+  readonly #signal: Signal | undefined;
+  #wake: (() => void) | undefined;
+  #ended = false;
+
+  constructor(
+    take: () => T | undefined,
+    watch: (wake: () => void) => Wait,
+    onEnd: () => void,
+    signal: Signal | undefined,
+  ) {
+    this.#take = take;
+    this.#watch = watch;
+    this.#onEnd = onEnd;
+    this.#signal = signal;
+    this.#values = this.#run();
+    signal?.addEventListener("abort", this.close);
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return this.#values.next();
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.close();
+    return this.#values.return(undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Ends the iteration, also while it waits. Does nothing the second time. */
+  readonly close = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#signal?.removeEventListener("abort", this.close);
+    this.#wake?.();
+    this.#onEnd();
+  };
+
+  async *#run(): AsyncGenerator<T, undefined, undefined> {
+    try {
+      for (let given = 0; ;) {
+        if (this.#signal?.aborted === true) throw this.#signal.reason;
+        if (this.#ended) return undefined;
+        const value = this.#take();
+        if (value !== undefined) {
+          yield value;
+          if (++given % mostAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+        } else await this.#wait();
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = undefined;
+        waiting.close();
+        resolve();
+      };
+      this.#wake = wake;
+      const waiting = this.#watch(wake);
+    });
+  }
+}
