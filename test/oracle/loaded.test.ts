@@ -128,7 +128,8 @@ function expectedSections({ sections }: ObjectModel): object[] {
 const isRoot = process.getuid?.() === 0;
 
 describe.skipIf(!isRoot).each(libraries)("$title (needs root)", (library) => {
-  const loadable = corpus.filter(({ file }) => REFUSED[file] === undefined);
+  // What the kernel makes of struct_ops maps has its own layout; runtime/test/live/structops.test.ts looks at them.
+  const loadable = corpus.filter(({ file }) => REFUSED[file] === undefined && !file.startsWith("struct_ops"));
 
   const views = new Map<string, KernelView>();
   const original = async (path: string): Promise<KernelView> => {
