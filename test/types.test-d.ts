@@ -3,6 +3,7 @@
 import {
   ArrayMap,
   ArrayOfMaps,
+  type BpfProgram,
   chars,
   type Codec,
   HashMap,
@@ -12,6 +13,7 @@ import {
   type Loaded,
   type Open,
   type OwnedMap,
+  type OwnedProgram,
   pidfd,
   ProgArray,
   struct,
@@ -25,6 +27,8 @@ import { Kconfig, type LibbpfTristate } from "../fixtures/kconfig.skel.ts";
 import { type Flow, Kinds, type Odd, type Prefix4 } from "../fixtures/kinds.skel.ts";
 import { Programs } from "../fixtures/programs.skel.ts";
 import type { Resize } from "../fixtures/resize.skel.ts";
+import { DivideArgs, Runs } from "../fixtures/runs.skel.ts";
+import { StructOps } from "../fixtures/struct_ops.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
 
 declare const counter: Loaded<ExecveCounter>;
@@ -33,6 +37,7 @@ declare const live: Loaded<Globals>;
 declare const resizable: Open<Resize>;
 declare const resized: Loaded<Resize>;
 declare const programs: Loaded<Programs>;
+declare const runs: Loaded<Runs>;
 declare const types: Loaded<Types>;
 declare const fds: Loaded<Fds>;
 declare const socket: import("node:net").Socket;
@@ -443,4 +448,86 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   // @ts-expect-error what would be in it
   ArrayOfMaps.create({ maxEntries: 2 });
   ProgArray.create({ maxEntries: 2 }).set(0, fds.progs.landed_one);
+}
+
+// A program runs on its author's struct where it takes one, else on bytes.
+{
+  const { divide, first_byte, sum_args, push } = runs.progs;
+  const ctx = { dividend: 1n, divisor: 1, remainder: 0, quotient: 0n, error: { code: 0 }, note: "" };
+  const divided = divide.run({ ctx });
+  true satisfies Same<typeof divided.ctxOut, DivideArgs>;
+  const unknown = divide.run();
+  true satisfies Same<typeof unknown.ctxOut, DivideArgs | undefined>;
+  const bytes = first_byte.run({ ctx: new Uint8Array(1) });
+  true satisfies Same<typeof bytes.ctxOut, Uint8Array>;
+  const kept = sum_args.run({ ctx: { first: 1n, second: 2n } });
+  true satisfies Same<typeof kept.ctxOut, undefined>;
+  push.run({ data: new Uint8Array(60), repeat: 3 }).dataOut satisfies Uint8Array;
+  // @ts-expect-error a field is missing
+  divide.run({ ctx: { dividend: 1n } });
+  // @ts-expect-error an s64 is a bigint
+  divide.run({ ctx: { ...ctx, dividend: 1 } });
+  // @ts-expect-error the author's struct is no bytes
+  divide.run({ ctx: new Uint8Array(40) });
+  // @ts-expect-error its context is bytes
+  first_byte.run({ ctx: { first: 1 } });
+  // @ts-expect-error a packet is bytes
+  push.run({ data: "packet" });
+  // @ts-expect-error what is no option
+  push.run({ data: new Uint8Array(60), repeats: 3 });
+}
+
+// A program that another process loaded is all but attached, and closed by hand.
+{
+  using divide = Runs.progs.divide.openPinned("/sys/fs/bpf/divide");
+  divide satisfies OwnedProgram<Runs["progs"]["divide"]>;
+  const { ctxOut } = divide.run({ ctx: DivideArgs.zero() });
+  true satisfies Same<typeof ctxOut, DivideArgs>;
+  divide.info.loadedAt satisfies Date;
+  divide.stats.runCount satisfies bigint;
+  runs.maps.jmp.set(0, divide);
+  runs.progs.divide satisfies BpfProgram;
+  // @ts-expect-error attaching needs the object
+  divide.attach();
+  // @ts-expect-error there is no such program
+  Runs.progs.no_such;
+  // @ts-expect-error a program is no number
+  runs.maps.jmp.set(0, 5);
+  Runs.open().progs.replace_verdict.setAttachTarget({ func: "verdict", prog: runs.progs.ask_verdict });
+  // @ts-expect-error the function is named
+  Runs.open().progs.replace_verdict.setAttachTarget("verdict");
+}
+
+// Members of a struct_ops map are values and programs' names before load.
+{
+  const ops = StructOps.open().structOps.skel_ca;
+  true satisfies Same<
+    typeof ops.init,
+    "on_ssthresh" | "on_cong_avoid" | "on_undo_cwnd" | "on_init" | "on_other_init" | "on_release" | null
+  >;
+  ops.init = "on_other_init";
+  ops.release = null;
+  ops.flags = 1;
+  ops.name = "other";
+  ops.$autocreate = false;
+  // @ts-expect-error no program of that name
+  ops.init = "on_nothing";
+  // @ts-expect-error a function is no number
+  ops.init = 5;
+  // @ts-expect-error a u32 is a number
+  ops.flags = "1";
+  // @ts-expect-error a value is never null
+  ops.name = null;
+  // @ts-expect-error the kernel's own
+  ops.owner = 1n;
+  const live = StructOps.load();
+  live.structOps.skel_ca.attach() satisfies Link;
+  live.links.skel_ca satisfies Link | undefined;
+  live.attach({ only: ["skel_ca"] }).attached satisfies readonly string[];
+  // @ts-expect-error members are fixed after load
+  live.structOps.skel_ca.flags;
+  // @ts-expect-error there is no such map
+  live.structOps.other;
+  // @ts-expect-error an object without struct_ops maps has none
+  runs.structOps.skel_ca;
 }

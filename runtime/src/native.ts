@@ -144,7 +144,6 @@ export function registerPrint(print: (level: number, format: number, args: numbe
 
 const libcFunctions = {
   mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
-  getpagesize: ["int", []],
   munmap: ["int", ["ptr", "size"]],
   vasprintf: ["int", ["ptr", "ptr", "ptr"]],
   free: ["void", ["ptr"]],

@@ -131,7 +131,8 @@ const isRoot = process.getuid?.() === 0;
 
 describe.skipIf(!isRoot).each(libraries)("$title (needs root)", (library) => {
   const refused = { ...REFUSED, ...tooOldFor(library) };
-  const loadable = corpus.filter(({ file }) => refused[file] === undefined);
+  // What the kernel makes of struct_ops maps has its own layout; runtime/test/live/structops.test.ts looks at them.
+  const loadable = corpus.filter(({ file }) => refused[file] === undefined && !file.startsWith("struct_ops"));
 
   const views = new Map<string, KernelView>();
   const original = async (path: string): Promise<KernelView> => {

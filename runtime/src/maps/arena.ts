@@ -3,7 +3,7 @@
 
 import { UnsupportedError, ValueError } from "../errors.ts";
 import { isBytes, show } from "../memory/refuse.ts";
-import { libc, viewOf } from "../native.ts";
+import { pageSize, viewOf } from "../native.ts";
 import { startOfMapping } from "../native/mapping.ts";
 import { checkU32 } from "./checks.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
@@ -48,7 +48,7 @@ class ArenaHandle extends PlainMap implements Arena {
   }
 
   get length(): number {
-    return this.maxEntries * libc().getpagesize();
+    return this.maxEntries * pageSize();
   }
 
   get address(): bigint {
