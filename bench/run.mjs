@@ -172,7 +172,7 @@ function benchRing(name, events, map, fill, lazy, readers) {
   };
   const c = () => side((i) => drain(map.fd, i, 0));
   const js = () => side((i) => map.consume(readers[i], { lazy }));
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 40; i++) {
     c();
     js();
   }
