@@ -77,6 +77,7 @@ class RingBufHandle<E> extends PlainMap implements RingBuf<E> {
   readonly #place: ConsumerPlace;
   #mapped: Ring | undefined;
   #eager: Records<E> | undefined;
+  #lazy: Records<E> | undefined;
   #undecoded = 0;
 
   constructor(map: MapCore, codecs: readonly Codec<E, never>[]) {
@@ -150,9 +151,10 @@ class RingBufHandle<E> extends PlainMap implements RingBuf<E> {
     return (this.#mapped ??= new Ring(this.#map));
   }
 
-  // An object for all lazy events is the consumer's own.
   #records({ lazy }: EventOptions): Records<E> {
-    return lazy === true ? new Records(this.#codecs, true) : (this.#eager ??= new Records(this.#codecs, false));
+    return lazy === true
+      ? (this.#lazy ??= new Records(this.#codecs, true))
+      : (this.#eager ??= new Records(this.#codecs, false));
   }
 
   #unknown({ unknown }: UnknownOptions): (bytes: Uint8Array, reason: string) => void {

@@ -129,7 +129,7 @@ describe("lazy events", () => {
     produce(live, "lines", 64);
     live.maps.lines.consume(check, { lazy: true });
     expect(checked).toBe(2);
-    expect(objects.size).toBe(2); // one for each consumer
+    expect(objects.size).toBe(1);
   });
 
   test("refuse to be read after the callback, whatever became of the map", () => {
