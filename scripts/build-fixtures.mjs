@@ -47,6 +47,7 @@ const objects = [
   { name: "kernel_fields" },
   { name: "tails" },
   { name: "event_types" },
+  { name: "events" },
   { name: "event_declared" },
   { name: "runs" },
   { name: "struct_ops" },

@@ -24,6 +24,7 @@ export interface Wanted {
 export class RecordTypes {
   readonly #codecs: readonly AnyCodec[];
   readonly #lengthOf: (size: number) => number;
+  readonly #flyweights = new Map<AnyCodec, Flyweight<unknown> | undefined>();
 
   /** `lengthOf` gives the length of a record that holds so many bytes; without codecs records are bytes. */
   constructor(codecs: readonly AnyCodec[], lengthOf: (size: number) => number) {
@@ -48,6 +49,12 @@ export class RecordTypes {
   cutTypeOf(length: number): AnyCodec | undefined {
     const [only, other] = this.#codecs;
     return other === undefined && length >= textAtEnd(only!) ? only : undefined;
+  }
+
+  /** The one object that shows records of this type; undefined for what is no struct. More of them would each be a shape of its own to V8. */
+  flyweightOf(codec: AnyCodec): Flyweight<unknown> | undefined {
+    if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec));
+    return this.#flyweights.get(codec);
   }
 
   /** Why a record of `length` bytes has no type. */
@@ -110,15 +117,13 @@ function lazyHandler(
   odd: OnRecord,
 ): OnRecord {
   const { withCpu } = wanted;
-  const made = new Map<AnyCodec, Flyweight<unknown> | undefined>();
   const eager = eagerHandler(types, fn, wanted, odd);
   let known = -1;
   let current: Flyweight<unknown> | undefined;
   const choose = (length: number): void => {
     const codec = types.typeOf(length);
     known = length;
-    if (codec !== undefined && !made.has(codec)) made.set(codec, flyweight(codec));
-    current = codec && made.get(codec);
+    current = codec && types.flyweightOf(codec);
   };
   return (m, at, length, cpu) => {
     if (length !== known) choose(length);
