@@ -247,3 +247,48 @@ int bench_ring(int fd, uint32_t which, uint32_t unused)
 		return -1;
 	return ring_buffer__consume(*rb);
 }
+
+struct sample {
+	uint32_t cpu, seq;
+	uint64_t stamp;
+	char comm[16];
+};
+
+static struct perf_buffer *perf;
+static uint64_t perf_sum;
+static int perf_seen;
+
+static void on_sample(void *context, int cpu, void *data, __u32 size)
+{
+	struct sample *sample = data;
+
+	(void)context, (void)cpu, (void)size;
+	perf_sum += sample->cpu + sample->seq + sample->stamp + strnlen(sample->comm, 16);
+	perf_seen++;
+}
+
+/* A perf buffer of `pages` pages for each CPU. */
+int bench_perf_open(int fd, uint32_t pages, uint32_t entries)
+{
+	(void)entries;
+	perf = perf_buffer__new(fd, pages, on_sample, NULL, NULL, NULL);
+	return perf ? 0 : -1;
+}
+
+/* Reads all that is there; gives how many samples. */
+int bench_perf_consume(int fd, uint32_t rounds, uint32_t entries)
+{
+	(void)fd, (void)rounds, (void)entries;
+	perf_seen = 0;
+	if (perf_buffer__consume(perf))
+		return -1;
+	sink = perf_sum;
+	return perf_seen;
+}
+
+int bench_perf_close(int fd, uint32_t rounds, uint32_t entries)
+{
+	(void)fd, (void)rounds, (void)entries;
+	perf_buffer__free(perf);
+	return 0;
+}

@@ -213,6 +213,48 @@ async function benchRings() {
   live.close();
 }
 
+/** Perf buffers: the program fills one for C and one for JavaScript in turn, outside of the clock. */
+async function benchPerf() {
+  const { BenchPerf } = await importSkeleton("bench_perf");
+  const baseline = loadBaseline();
+  const [open, consume, close] = ["open", "consume", "close"].map((n) => baseline(`bench_perf_${n}`));
+  const live = BenchPerf.load();
+  const { for_c: forC, for_js: forJs } = live.maps;
+  const pages = 256;
+  forJs.open({ pages });
+  if (open(forC.fd, pages, 0) < 0) throw new Error("baseline: no perf buffer");
+  live.attach();
+  const fill = (isC) => {
+    live.bss.control = { tgid: process.pid, is_c: isC ? 1 : 0 };
+    process.umask();
+  };
+  const kept = [];
+  // Several handlers, so that V8 does not compile the reading for one of them; events leave the function they came to.
+  const eager = [0, 1, 2, 3, 4].map((i) => (event) => void (kept[i] = event));
+  const lazy = [0, 1, 2, 3, 4].map((i) => (event) => void (kept[i] = event.seq + i));
+  console.log(`\nperf buffer, per sample${"C".padStart(19)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
+  for (const [name, handlers, options] of [
+    ["32 bytes, 4 fields, lazy", lazy, { lazy: true }],
+    ["32 bytes, 4 fields, objects", eager, undefined],
+  ]) {
+    const round = (i) => {
+      let count = 0;
+      fill(true);
+      const c = clock(() => (count = consume(0, 0, 0))) / count;
+      fill(false);
+      const js = clock(() => (count = forJs.consume(handlers[i % handlers.length], options))) / count;
+      return { c, js };
+    };
+    for (let i = 0; i < ROUNDS; i++) round(i);
+    const rounds = Array.from({ length: 4 * ROUNDS }, (_, i) => round(i));
+    const figures = [(r) => r.c, (r) => r.js, (r) => r.js / r.c].map((of) => median(rounds.map(of)));
+    report(name, ...figures, "ns");
+  }
+  close(0, 0, 0);
+  live.close();
+  return kept;
+}
+
 /** Whole processes: bare Node, a first `gen`, and one that finds its output current. */
 function benchGenerator() {
   const object = join(folder, "execve_counter.bpf.o");
@@ -237,4 +279,5 @@ console.log(
 );
 await benchMaps();
 await benchRings();
+await benchPerf();
 benchGenerator();

@@ -43,6 +43,7 @@ const objects = [
   { name: "nomaps" },
   { name: "verifier_fail" },
   { name: "bench" },
+  { name: "bench_perf" },
   { name: "network" },
   { name: "kernel_fields" },
   { name: "tails" },
