@@ -2,7 +2,7 @@
 
 import type { ProgramKind } from "./abi.ts";
 import { attachProgram } from "./attach.ts";
-import type { AttachArguments } from "./attach/options.ts";
+import type { AttachArguments, LinkOf } from "./attach/options.ts";
 import { idOf } from "./library/info.ts";
 import type { Link } from "./link.ts";
 import { type ProgramCore, setCore, useProgram } from "./program/core.ts";
@@ -23,10 +23,10 @@ export interface Program<K extends ProgramKind = ProgramKind> {
    * Attaches it once more: by its section, or where `options` say. The link is also `links.NAME` of the skeleton, and
    * ends with it.
    * @throws ValueError when options are wrong, or missing and the section does not say them
-   * @throws UnsupportedError for a kind that ebpf-skel or this libbpf cannot attach
+   * @throws UnsupportedError for a kind that is not attached like this, or that this libbpf cannot attach
    * @throws BpfError when the kernel refuses
    */
-  attach(...options: AttachArguments<K>): Link;
+  attach(...options: AttachArguments<K>): LinkOf<K>;
 }
 
 class ProgramHandle<K extends ProgramKind> implements Program<K> {
@@ -53,8 +53,8 @@ class ProgramHandle<K extends ProgramKind> implements Program<K> {
     return idOf(this.#core.owner.library, this.fd) ?? 0;
   }
 
-  attach(...[options]: AttachArguments<K>): Link {
-    return attachProgram(this.#core, options);
+  attach(...[options]: AttachArguments<K>): LinkOf<K> {
+    return attachProgram(this.#core, options) as Link as LinkOf<K>;
   }
 }
 

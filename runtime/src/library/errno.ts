@@ -14,8 +14,11 @@ export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOSPC = 28;
+export const EOPNOTSUPP = 95;
+export const ESTALE = 116;
 export const ENOTSUPP = 524;
 
 const firstLibbpfErrno = 4000;

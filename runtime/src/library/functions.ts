@@ -62,11 +62,23 @@ export const functions = {
   bpf_program__attach_xdp: ["ptr", ["ptr", "int"]],
   bpf_program__attach_cgroup: ["ptr", ["ptr", "int"]],
   bpf_program__attach_netns: ["ptr", ["ptr", "int"]],
+  bpf_program__attach_iter: ["ptr", ["ptr", "ptr"]],
+  bpf_program__attach_freplace: ["ptr", ["ptr", "int", "str"]],
+  bpf_program__attach_kprobe_multi_opts: ["ptr", ["ptr", "str", "ptr"]],
+  bpf_program__attach_uprobe_multi: ["ptr", ["ptr", "int", "str", "str", "ptr"], [1, 3]],
+  bpf_program__expected_attach_type: ["int", ["ptr"]],
+
+  bpf_tc_hook_create: ["int", ["ptr"]],
+  bpf_tc_hook_destroy: ["int", ["ptr"]],
+  bpf_tc_attach: ["int", ["ptr", "ptr"]],
+  bpf_tc_detach: ["int", ["ptr", "ptr"]],
+
+  bpf_prog_attach: ["int", ["int", "int", "int", "u32"]],
+  bpf_prog_detach2: ["int", ["int", "int", "int"]],
+  bpf_link_update: ["int", ["int", "int", "ptr"]],
+  bpf_iter_create: ["int", ["int"]],
 
   bpf_link__fd: ["int", ["ptr"]],
-  bpf_link__pin: ["int", ["ptr", "str"]],
-  bpf_link__unpin: ["int", ["ptr"]],
-  bpf_link__update_program: ["int", ["ptr", "ptr"]],
   bpf_link__disconnect: ["void", ["ptr"]],
   bpf_link__destroy: ["int", ["ptr"]],
 

@@ -27,7 +27,7 @@ export function pidfd(pid: number): Pidfd {
     throw new ValueError(`pidfd: expected a process id, got ${show(pid)}`, "pid");
   }
   const { syscall, close } = libc();
-  let fd = syscall(pidfdOpen, pid, 0);
+  let fd = syscall(pidfdOpen, pid, 0, 0, 0, 0);
   if (fd < 0) throw failure(pid, lastErrno());
   const closeOnce = (): void => {
     if (fd >= 0) close(fd);

@@ -12,7 +12,7 @@ export function pinMap(map: MapCore, file: string): void {
   const fd = map.use();
   checkPath(map, "pin", file);
   const result = map.library.fn("bpf_obj_pin")(fd, file);
-  if (result < 0) throw map.failure(result, "bpf_obj_pin", "pin", hints.get(-result)?.(file));
+  if (result < 0) throw map.failure(result, "bpf_obj_pin", "pin", pinHint(-result, file));
 }
 
 /** Removes the pin, once the kernel has said that it is this map's. */
@@ -40,6 +40,11 @@ const hints: ReadonlyMap<number, (file: string) => string> = /*@__PURE__*/ new M
   [EEXIST, (file: string) => `${file} is there already`],
   [ENOENT, (file: string) => `the directory of ${file} does not exist`],
 ]);
+
+/** What to do where BPF_OBJ_PIN fails at `file`. */
+export function pinHint(errno: number, file: string): string | undefined {
+  return hints.get(errno)?.(file);
+}
 
 function checkPath(map: MapCore, verb: string, file: unknown): void {
   if (typeof file === "string" && file.startsWith("/") && !file.includes("\0")) return;

@@ -1,7 +1,7 @@
 // The public types of a skeleton and its two phases, for an interface `X` that generated code declares.
 
 import type { abi, ProgramSpec } from "../abi.ts";
-import type { AttachOptions } from "../attach/options.ts";
+import type { AttachOptions, LinkOf } from "../attach/options.ts";
 import type { Link } from "../link.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
 import type { OwnedMap } from "../maps/closeable.ts";
@@ -154,6 +154,7 @@ type Constant = "rodata" | `rodata_${string}` | "kconfig";
 export type ProgramNames<X extends SkeletonShape> = keyof X["progs"] & string;
 
 type TargetOf<P> = P extends Program<infer K> ? AttachOptions<K> : never;
+type LinkOfProgram<P> = P extends Program<infer K> ? LinkOf<K> : Link;
 
 /** What `attach` of a skeleton attaches, and where. */
 export interface AttachAllOptions<X extends SkeletonShape> {
@@ -180,7 +181,7 @@ export interface LoadedHandle<X extends SkeletonShape> extends Disposable, Async
   readonly maps: { readonly [M in keyof X["maps"]]: X["maps"][M] };
   readonly progs: { readonly [P in keyof X["progs"]]: X["progs"][P] };
   /** The newest live link of each program. */
-  readonly links: { readonly [P in keyof X["progs"]]: Link | undefined };
+  readonly links: { readonly [P in keyof X["progs"]]: LinkOfProgram<X["progs"][P]> | undefined };
   readonly structOps: { readonly [S in keyof X["structOps"]]: never };
   /**
    * Attaches the programs one by one, in the object's order. Skipped are those with a live link, those with autoload or
