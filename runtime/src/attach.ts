@@ -79,6 +79,8 @@ export function whyNotPlaced({ name, kind, section }: ProgramCore): string | und
 // Their target is a matter of load, and libbpf finds what it has loaded.
 const placedByLoad: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracing", "freplace", "lsm"]);
 
+const ownWay: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["iter", "uprobe_multi"]);
+
 /**
  * Attaches the program of `core`, by its section where `options` is undefined.
  * @throws ValueError for options that are wrong or missing
@@ -100,8 +102,8 @@ export function attachProgram(core: ProgramCore, options: object | undefined): L
       throw new ValueError(`${path}: SEC("${section}") names no target (attach(${example}))`, path);
     }
     const [major = 1, minor = 0] = since?.split(".").map(Number) ?? [];
-    // An older libbpf does not know the section, but each way reads it, too.
-    const known = placedByLoad.has(kind) || (kind !== "iter" && owner.library.atLeast(major, minor));
+    // An older libbpf does not know the section, but each way reads it, too; some kinds are not libbpf's to attach at all.
+    const known = placedByLoad.has(kind) || (!ownWay.has(kind) && owner.library.atLeast(major, minor));
     return known ? attachBySection(core) : way.attach(core, {} as never);
   }
   const known: readonly string[] = way.options;

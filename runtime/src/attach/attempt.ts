@@ -94,9 +94,10 @@ export function create(core: ProgramCore, creation: Creation): Attached {
  * Refuses what only a newer libbpf does.
  * @throws UnsupportedError
  */
-export function needLibbpf(core: ProgramCore, what: string, since: string): void {
+export function needLibbpf(core: ProgramCore, what: string, since: string, remedy?: string): void {
   const { library } = core.owner;
   const [major = 1, minor = 0] = since.split(".").map(Number);
   if (library.atLeast(major, minor)) return;
-  throw new UnsupportedError(`program ${core.name}: ${what} needs libbpf >= ${since}, found ${library.version}`);
+  const found = `found ${library.version}${remedy === undefined ? "" : ` (${remedy})`}`;
+  throw new UnsupportedError(`program ${core.name}: ${what} needs libbpf >= ${since}, ${found}`);
 }

@@ -11,6 +11,7 @@ import {
   ENOENT,
   EOPNOTSUPP,
   EPERM,
+  ERANGE,
   ESRCH,
   ESTALE,
 } from "../library/errno.ts";
@@ -21,7 +22,9 @@ const viaPerf: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "tracepoint",
   "kprobe",
   "ksyscall",
+  "kprobe_multi",
   "uprobe",
+  "uprobe_multi",
   "usdt",
 ]);
 const viaNetwork: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
@@ -57,6 +60,8 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
       return viaDevice.has(kind) && deviceName(Number(target)) === undefined
         ? `there is no network device with ifindex ${target}`
         : kernelLacks(kind, errno);
+    case ERANGE:
+      return kind === "netfilter" ? "the priority is not allowed" : undefined;
     case ESTALE:
       return "the hook has another revision than expectedRevision";
     case EOPNOTSUPP:
@@ -78,15 +83,18 @@ function kernelLacks(kind: ProgramKind, errno: number): string | undefined {
     case "netkit":
       return "it is no netkit device, or the kernel has none: Linux 6.7, CONFIG_NETKIT";
     case "netfilter":
-      return "the priority is not allowed, or the kernel has no such links: Linux 6.4, CONFIG_NETFILTER_BPF_LINK";
+      return "the priority is too low for defrag, or the kernel has no such links: Linux 6.4, CONFIG_NETFILTER_BPF_LINK";
     case "kprobe_multi":
       return "the kernel has no kprobe.multi: Linux 5.18, CONFIG_FPROBE";
     case "uprobe_multi":
       return "the kernel has no uprobe.multi: Linux 6.6, CONFIG_UPROBES";
     case "cgroup":
-      return "an order needs Linux 6.17, or the cgroup has a program that allows no other";
+      return "an order needs Linux 6.17, and next to a link, not a program";
     case "sockmap":
       return "the map is no sockmap or sockhash, or the kernel lacks CONFIG_NET_SOCK_MSG";
+    case "tracing":
+    case "lsm":
+      return "the program is attached already, or the kernel takes no cookie: Linux 5.19, for tp_btf 6.10";
     default:
       return undefined;
   }
@@ -100,10 +108,12 @@ function notFound(kind: ProgramKind, target: string): string | undefined {
     case "raw_tracepoint":
       return `there is no tracepoint ${target}: see /sys/kernel/tracing/available_events`;
     case "kprobe":
+    case "kprobe_multi":
     case "ksyscall":
       if (!hasKprobes()) return "this kernel has no kprobes, CONFIG_KPROBES";
       return `there is no function ${target} to probe: see /sys/kernel/tracing/available_filter_functions`;
     case "uprobe":
+    case "uprobe_multi":
     case "usdt":
       return notInBinary(target);
     default:

@@ -3,7 +3,9 @@
 import { ValueError } from "../errors.ts";
 import { addressOf, cString } from "../native.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
-import { type Attached, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
+import { ENOENT } from "../library/errno.ts";
+import { findBinary, type FunctionSymbol, functionSymbols } from "../library/elf.ts";
+import { type Attached, attachFailure, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
 import { arrayAt, at, fail, numberOf, optionsOf, stringsOf, textOf, u64Of, wordsOf } from "./check.ts";
 import type { KprobeMultiOptions, UprobeMultiOptions } from "./options.ts";
 import { exampleOptions, specOf } from "./targets.ts";
@@ -85,7 +87,7 @@ export function attachKprobeMulti(core: ProgramCore, given: KprobeMultiOptions):
 export function attachUprobeMulti(core: ProgramCore, given: UprobeMultiOptions): Attached {
   const [, ownPath, ownPattern] = /^([^:]+):(.*)$/.exec(specOf(core.section)) ?? [];
   const { syms: names, offsets, cookies: given64 } = given;
-  const path = textOf(core, "path", given.path ?? ownPath);
+  const path = findBinary(textOf(core, "path", given.path ?? ownPath));
   const fromSection = given.path === undefined && names === undefined && offsets === undefined ? ownPattern : undefined;
   const check = (value: unknown, option: string): number => numberOf(core, option, value, 0, Number.MAX_SAFE_INTEGER);
   const places = placesOf(
@@ -95,43 +97,53 @@ export function attachUprobeMulti(core: ProgramCore, given: UprobeMultiOptions):
   );
   const pid = given.pid === undefined ? 0 : numberOf(core, "pid", given.pid, 1);
   const retprobe = given.retprobe ?? core.section.startsWith("uretprobe");
-  const target = `${path}:${places.pattern ?? names?.join(", ") ?? "offsets"}`;
-  if (places.numbers !== undefined) return uprobesByOffset(core, path, places, pid, retprobe);
-
-  const session = core.section.startsWith("uprobe.session");
-  needLibbpf(core, `${session ? "uprobe.session" : "uprobe.multi"} by names`, session ? "1.6" : "1.3");
-  const syms = stringsOf(places.syms ?? []);
-  // `struct bpf_uprobe_multi_opts`
-  const opts = optionsOf(56);
-  if (places.syms !== undefined) opts.setU64(8, arrayAt(syms.array));
-  if (places.cookies !== undefined) opts.setU64(32, arrayAt(places.cookies));
-  opts.setU64(40, BigInt(places.count));
-  if (session) opts.setBool(49, true);
-  else opts.setBool(48, retprobe);
-  useProgram(core);
-  const syscall = "bpf_program__attach_uprobe_multi";
-  const attach = core.owner.library.fn(syscall);
-  const call = (): number => attach(core.pointer, pid === 0 ? -1 : pid, path, places.pattern ?? null, at(opts));
-  return attempt(core, syscall, target, call, opts, syms, places);
-}
-
-const BPF_F_UPROBE_MULTI_RETURN = 1;
-
-/** `link_create.uprobe_multi`: needs no symbol table, and so no libbpf that reads one. */
-function uprobesByOffset(core: ProgramCore, path: string, places: Places, pid: number, retprobe: boolean): Attached {
-  const { numbers, cookies, count } = places;
+  const numbers = places.numbers ?? wordsOf(offsetsOf(core, path, places));
   const text = cString(path);
   return create(core, {
     target: 0,
     name: path,
     attachType: attachTypeOf(core),
+    // `link_create.uprobe_multi`
     fill(attr) {
       attr.setU64(16, BigInt(addressOf(text)));
-      attr.setU64(24, arrayAt(numbers!));
-      if (cookies !== undefined) attr.setU64(40, arrayAt(cookies));
-      attr.setU32(48, count);
+      attr.setU64(24, arrayAt(numbers));
+      if (places.cookies !== undefined) attr.setU64(40, arrayAt(places.cookies));
+      attr.setU32(48, numbers.length);
       attr.setU32(52, retprobe ? BPF_F_UPROBE_MULTI_RETURN : 0);
       attr.setU32(56, pid);
     },
   });
+}
+
+const BPF_F_UPROBE_MULTI_RETURN = 1;
+
+/** The offsets of the functions that `places` names, in its order. */
+function offsetsOf(core: ProgramCore, path: string, { pattern, syms }: Places): readonly number[] {
+  const missing = (what: string): Error => attachFailure(core, "open", `${path}:${what}`, ENOENT);
+  let known: readonly FunctionSymbol[];
+  try {
+    known = functionSymbols(path) ?? [];
+  } catch (cause) {
+    throw attachFailure(core, "open", path, -((cause as NodeJS.ErrnoException).errno ?? -ENOENT));
+  }
+  if (pattern !== undefined) {
+    const glob = globOf(pattern);
+    const offsets = new Set(known.filter(({ name }) => glob.test(name)).map(({ offset }) => offset));
+    if (offsets.size === 0) throw missing(pattern);
+    return [...offsets];
+  }
+  return syms!.map((sym, i) => {
+    const named = known.filter(({ name }) => name === sym);
+    const strong = named.filter(({ weak }) => !weak);
+    const offsets = new Set((strong.length > 0 ? strong : named).map(({ offset }) => offset));
+    if (offsets.size > 1) fail(core, `syms[${i}]`, `a name that ${path} has once (use offsets)`, sym);
+    for (const offset of offsets) return offset;
+    throw missing(sym);
+  });
+}
+
+/** `*` is any text, `?` one character. */
+function globOf(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`);
 }

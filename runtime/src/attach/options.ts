@@ -77,15 +77,15 @@ export interface KprobeMultiOptions {
 
 /**
  * Options of a program on many functions of a binary; left out: those of the section, `uprobe.multi/PATH:PATTERN`. One of
- * `pattern`, `syms` and `offsets`; before libbpf 1.3 only `offsets`.
+ * `pattern`, `syms` and `offsets`.
  */
 export interface UprobeMultiOptions {
-  /** The binary or shared library, as a path or as a name that libbpf looks up: "libc.so.6". */
+  /** The binary or shared library, as a path or by its name alone: "libc.so.6". */
   readonly path?: string | undefined;
   /** Functions in its symbol table: `*` is any text, `?` one character. */
   readonly pattern?: string | undefined;
   readonly syms?: readonly string[] | undefined;
-  /** In bytes, from the start of the file; then `path` is a path. */
+  /** In bytes, from the start of the file. */
   readonly offsets?: readonly number[] | undefined;
   /** One for each of `syms` or `offsets`. */
   readonly cookies?: readonly bigint[] | undefined;
@@ -151,13 +151,16 @@ export interface NetfilterOptions {
   readonly defrag?: boolean | undefined;
 }
 
-/** Options of a cgroup program. An order needs Linux 6.17. */
+/** Options of a cgroup program. An order needs Linux 6.17, and is next to links, not programs. */
 export interface CgroupOptions extends OrderOptions {
   /** The cgroup's directory, or a descriptor of it. */
   readonly cgroup: string | number;
 }
 
-/** Options of a program on the sockets of a SOCKMAP or SOCKHASH. */
+/**
+ * Options of a program on the sockets of a SOCKMAP or SOCKHASH: on those that are put in from now on, until they leave the
+ * map. Detaching takes it from those that come later.
+ */
 export interface SockmapOptions {
   readonly map: { readonly fd: number };
   /** What SEC("sk_skb") alone does not say. */

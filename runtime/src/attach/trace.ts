@@ -1,8 +1,8 @@
 // Programs whose target was a matter of load: what the section says, tracing with a cookie, and freplace.
 
 import { useProgram, type ProgramCore } from "../program/core.ts";
-import { type Attached, attempt, needLibbpf } from "./attempt.ts";
-import { at, cookieOf, fail, handleOf, optionsOf, textOf } from "./check.ts";
+import { type Attached, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
+import { cookieOf, fail, handleOf, textOf } from "./check.ts";
 import type { CookieOptions, FreplaceOptions } from "./options.ts";
 import { specOf } from "./targets.ts";
 
@@ -17,12 +17,9 @@ export function attachBySection(core: ProgramCore): Attached {
 export function attachTrace(core: ProgramCore, given: CookieOptions): Attached {
   const cookie = cookieOf(core, given);
   if (cookie === 0n) return attachBySection(core);
-  const opts = optionsOf(16);
-  opts.setU64(8, cookie);
-  useProgram(core);
-  const syscall = "bpf_program__attach_trace_opts";
-  const attach = core.owner.library.fn(syscall);
-  return attempt(core, syscall, specOf(core.section), () => attach(core.pointer, at(opts)), opts);
+  // Not bpf_program__attach_trace_opts, which before libbpf 1.4 knows no cookies of tp_btf.
+  const attachType = attachTypeOf(core);
+  return create(core, { target: 0, name: specOf(core.section), attachType, fill: (attr) => attr.setU64(24, cookie) });
 }
 
 export function attachFreplace(core: ProgramCore, given: FreplaceOptions): Attached {

@@ -57,7 +57,6 @@ export const functions = {
   bpf_program__attach_ksyscall: ["ptr", ["ptr", "str", "ptr"]],
   bpf_program__attach_uprobe_opts: ["ptr", ["ptr", "int", "str", "size", "ptr"]],
   bpf_program__attach_usdt: ["ptr", ["ptr", "int", "str", "str", "str", "ptr"]],
-  bpf_program__attach_trace_opts: ["ptr", ["ptr", "ptr"]],
   bpf_program__attach_perf_event_opts: ["ptr", ["ptr", "int", "ptr"]],
   bpf_program__attach_xdp: ["ptr", ["ptr", "int"]],
   bpf_program__attach_cgroup: ["ptr", ["ptr", "int"]],
@@ -65,7 +64,6 @@ export const functions = {
   bpf_program__attach_iter: ["ptr", ["ptr", "ptr"]],
   bpf_program__attach_freplace: ["ptr", ["ptr", "int", "str"]],
   bpf_program__attach_kprobe_multi_opts: ["ptr", ["ptr", "str", "ptr"]],
-  bpf_program__attach_uprobe_multi: ["ptr", ["ptr", "int", "str", "str", "ptr"], [1, 3]],
   bpf_program__expected_attach_type: ["int", ["ptr"]],
 
   bpf_tc_hook_create: ["int", ["ptr"]],
