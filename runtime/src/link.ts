@@ -48,7 +48,10 @@ export interface Link extends Disposable, AsyncDisposable {
   update(program: Program): void;
 }
 
+let made = 0;
+
 class LinkHandle implements Link, LiveLink {
+  readonly serial = ++made;
   readonly #core: ProgramCore<LinkHandle>;
   // undefined once detached.
   #held: Held | undefined;

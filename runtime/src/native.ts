@@ -47,7 +47,7 @@ const koffiTypes: { readonly [T in keyof CTypes]: string } = {
   u32: "uint32_t",
   u64: "uint64_t",
   size: "size_t",
-  long: "int64_t",
+  long: "long",
   ptr: "uintptr_t",
   str: "str",
 };

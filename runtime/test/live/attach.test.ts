@@ -112,6 +112,26 @@ describe("a skeleton's attach", () => {
     }
   });
 
+  test.each(["detach", "close"] as const)("is undone by %s, newest link first", (verb) => {
+    const { on_sys_enter, on_sys_exit, pass_all } = live.progs;
+    const ended: string[] = [];
+    // In another order than the object's.
+    for (const attach of [
+      () => on_sys_exit.attach(),
+      () => pass_all.attach({ ifindex: 1, mode: "skb" }),
+      () => on_sys_enter.attach(),
+    ]) {
+      const link = attach();
+      const detach = link.detach.bind(link);
+      link.detach = () => {
+        ended.push(link.program);
+        detach();
+      };
+    }
+    live[verb]();
+    expect(ended).toEqual(["on_sys_enter", "pass_all", "on_sys_exit"]);
+  });
+
   test("follows autoattach", () => {
     using open = Programs.open();
     open.progs.on_getpid.autoattach = false;
