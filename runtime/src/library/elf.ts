@@ -61,6 +61,7 @@ export function functionSymbols(path: string): readonly FunctionSymbol[] | undef
     const { size } = fstatSync(fd);
     const part = (at: number, length: number): Memory => {
       const bytes = new Uint8Array(Math.max(Math.min(length, size - at), 0));
+      if (bytes.length === 0) return hostMemory(bytes);
       return hostMemory(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, at)));
     };
     return readSymbols(part);

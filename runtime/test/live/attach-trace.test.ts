@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AttachCgroup } from "../../../fixtures/attach_cgroup.skel.ts";
 import { AttachTrace } from "../../../fixtures/attach_trace.skel.ts";
 import { type Link, type Loaded, openLink } from "../../src/index.ts";
 import { mountBpffs } from "../support/bpffs.ts";
@@ -286,9 +287,11 @@ describe("a pinned link", () => {
   test("takes another program where its kind can", () => {
     const cgroup = makeCgroup("pinned");
     try {
-      using link = live.progs.on_raw_entry.attach();
-      link.pin(pinned());
+      using groups = AttachCgroup.load();
+      groups.progs.note_1.attach({ cgroup: cgroup.path }).pin(pinned());
       using opened = openLink(pinned());
+      opened.update(groups.progs.note_2);
+      expect(opened.info).toMatchObject({ type: "cgroup", progId: groups.progs.note_2.id });
       expect(thrownBy(() => opened.update(live.progs.on_entry)).message).toBe(
         `link ${pinned()}: update: EINVAL (the program is of another type, or the kernel cannot update such links)`,
       );
