@@ -39,6 +39,10 @@ const objects = [
   { name: "life" },
   { name: "kconfig" },
   { name: "programs" },
+  { name: "attach_net" },
+  { name: "attach_cgroup" },
+  { name: "attach_trace" },
+  { name: "attach_vm" },
   { name: "hostile_names" },
   { name: "nomaps" },
   { name: "verifier_fail" },
@@ -121,7 +125,8 @@ function compile(clang, object, output) {
   if (stripDebug) run(join(dirname(clang.path), "llvm-strip"), ["-g", output]);
 
   const bytes = readFileSync(output);
-  const path = /\0(\/[a-z][^\0]*)/.exec(bytes.toString("latin1"));
+  // In a table of strings; two bytes of anything else may look like one.
+  const path = /\0(\/[a-z][\x20-\x7e]{3,})\0/.exec(bytes.toString("latin1"));
   if (path !== null) throw new Error(`${name}.bpf.o: contains the absolute path ${path[1]}`);
   return bytes;
 }

@@ -10,8 +10,10 @@ import {
   HashOfMaps,
   ksym,
   type Link,
+  type LinkInfo,
   type Loaded,
   type Open,
+  openLink,
   type OwnedMap,
   type OwnedProgram,
   pidfd,
@@ -20,6 +22,8 @@ import {
   u32,
   u64,
 } from "@ebpf-skel/runtime";
+import { AttachNet } from "../fixtures/attach_net.skel.ts";
+import { AttachTrace } from "../fixtures/attach_trace.skel.ts";
 import { ExecveCounter } from "../fixtures/execve_counter.skel.ts";
 import { Fds, type Tally } from "../fixtures/fds.skel.ts";
 import { Globals, type Limits, Mode, Observation, type Pair } from "../fixtures/globals.skel.ts";
@@ -246,6 +250,46 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
   programs.progs.on_getpi;
   // @ts-expect-error there is no link of that name
   programs.links.on_getpi;
+}
+
+// Each kind has its own options, and iterators their own links.
+declare const net: Loaded<AttachNet>;
+declare const trace: Loaded<AttachTrace>;
+{
+  const { progs, maps } = net;
+  progs.classify.attach({ dev: "eth0", hook: "ingress", priority: 1 }) satisfies Link;
+  const link = progs.ingress_first.attach({ ifindex: 2 });
+  progs.ingress_second.attach({ dev: "eth0", before: link, expectedRevision: 2n });
+  progs.ingress_second.attach({ dev: "eth0", after: progs.ingress_first });
+  progs.ingress_second.attach({ dev: "eth0", after: "all" });
+  progs.receive.attach({ dev: "eth0", mode: "driver" });
+  progs.filter.attach({ pf: "ipv6", hook: "input", priority: -1, defrag: true });
+  progs.judge.attach({ map: maps.sockets });
+  progs.read_all.attach({ socket });
+  const { info } = link;
+  if (info.type === "tcx") info.ifindex satisfies number;
+  // @ts-expect-error a device is named once
+  progs.receive.attach({ dev: "eth0", ifindex: 2 });
+  // @ts-expect-error clsact has two hooks
+  progs.classify.attach({ dev: "eth0" });
+  // @ts-expect-error a program of another kind of context cannot be attached at all
+  progs.encapsulate.attach({});
+  // @ts-expect-error only the link of an iterator can be read
+  link.read();
+  // @ts-expect-error the kind of link decides what it says
+  info.ifindex;
+
+  const { each_task, each_entry, on_calls, on_sample } = trace.progs;
+  each_task.attach({ pid: 1 }).read() satisfies string;
+  trace.links.each_task?.read() satisfies string | undefined;
+  each_entry.attach({ map: trace.maps.numbers }) satisfies AsyncIterable<string>;
+  trace.attach({ targets: { each_entry: { map: trace.maps.numbers } } });
+  on_calls.attach({ path: "libc.so.6", syms: ["malloc"], cookies: [1n] });
+  on_sample.attach({ type: "software", config: 0, frequency: 99, cpu: 0 });
+  on_sample.attach({ fd: 5, cookie: 1n });
+  // @ts-expect-error an event is opened here or by the caller
+  on_sample.attach({});
+  openLink("/sys/fs/bpf/link").info satisfies LinkInfo;
 }
 
 // Codecs read what they write; enums are open to unknown values.

@@ -23,18 +23,33 @@ export type { Init, Part, Union } from "./codec/union.ts";
 export { Memory, type ByteOrder } from "./memory.ts";
 
 export type { ProgramKind, ProgramSpec } from "./abi.ts";
+export type { IterLink } from "./attach/iter.ts";
 export type {
+  Anchor,
   AttachArguments,
   AttachOptions,
   CgroupOptions,
   CookieOptions,
+  DeviceOptions,
+  FreplaceOptions,
+  IterOptions,
+  KprobeMultiOptions,
   KprobeOptions,
   KsyscallOptions,
+  LinkOf,
+  LircOptions,
+  NetfilterOptions,
   NetnsOptions,
-  NoOptions,
+  OrderOptions,
   PerfEventOptions,
+  PerfEventSource,
   RawTracepointOptions,
+  SocketOptions,
+  SockmapOptions,
+  TcOptions,
+  TcxOptions,
   TracepointOptions,
+  UprobeMultiOptions,
   UprobeOptions,
   UsdtOptions,
   XdpOptions,
@@ -56,6 +71,8 @@ export type {
 } from "./events/types.ts";
 export type { Reservation, UserRingBuf } from "./events/userringbuf.ts";
 export type { Link } from "./link.ts";
+export type { LinkDetails, LinkInfo } from "./link/info.ts";
+export { openLink, type PinnedLink } from "./link/pins.ts";
 export type { Arena } from "./maps/arena.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";
 export type { BpfMap, MapSpec } from "./maps/core.ts";

@@ -1,11 +1,13 @@
-// A link: one attachment of one program. In: what libbpf's attach functions gave; out: its end, by the user's hand or
-// when the object is closed.
+// A link: one attachment of one program. In: what attaching gave; out: its end, by the user's hand or when the object is
+// closed.
 
 import { StateError, UnsupportedError, ValueError } from "./errors.ts";
+import { EINVAL } from "./library/errno.ts";
 import { bpfError } from "./library/failure.ts";
 import { idOf } from "./library/info.ts";
-import { type Log, withLog, withoutLog } from "./library/print.ts";
-import { libc, viewOf } from "./native.ts";
+import type { Ended, Held } from "./link/held.ts";
+import { type LinkInfo, readLinkInfo } from "./link/info.ts";
+import { pinLink, unpinLink } from "./link/pins.ts";
 import type { Program } from "./program.ts";
 import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/core.ts";
 
@@ -13,12 +15,17 @@ import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/c
 export interface Link extends Disposable, AsyncDisposable {
   /** The program's name, or the struct_ops map's. */
   readonly program: string;
-  /** undefined for USDT probes; before Linux 5.15 that of the perf event, where there is one. */
+  /**
+   * undefined where the kernel has no link object: USDT probes, filters of clsact and sockets; before Linux 5.15 that of
+   * the perf event, where there is one.
+   */
   readonly fd: number | undefined;
   /** The kernel's id, as `bpftool link show id` takes it; undefined where the kernel has no link object. */
   readonly id: number | undefined;
   /** Where it is pinned. */
   readonly pinPath: string | undefined;
+  /** What it is attached to, as the kernel has it now. */
+  readonly info: LinkInfo;
   /**
    * Ends the attachment, and removes its pin. Waits for the kernel, 70 to 120 ms for probes and tracepoints. Does nothing
    * the second time.
@@ -27,36 +34,33 @@ export interface Link extends Disposable, AsyncDisposable {
   /** The same, waiting on another thread. */
   detachAsync(): Promise<void>;
   /**
-   * Makes a file in a BPF file system that keeps the attachment alive after this process.
-   * @throws BpfError EINVAL where the file system is none, EEXIST where the file is there
-   * @throws UnsupportedError for a USDT probe
+   * Makes a file in a BPF file system that keeps the attachment alive after this process; `openLink` opens it.
+   * @throws BpfError EPERM where the file system is none, EEXIST where the file is there
+   * @throws UnsupportedError where the kernel has no link object
    */
   pin(path: string): void;
   /** Removes the pin; the attachment ends with its skeleton again. */
   unpin(): void;
-  /** Puts another loaded program of the same type in place of this one, without a gap (BPF_LINK_UPDATE). */
+  /**
+   * Puts another loaded program of the same type in place of this one, without a gap (BPF_LINK_UPDATE).
+   * @throws BpfError EINVAL for kinds of links that the kernel cannot update
+   */
   update(program: Program): void;
 }
 
-// Those whose link is libbpf's `struct bpf_link_perf`.
-const perfKinds: ReadonlySet<string> = /*@__PURE__*/ new Set([
-  "kprobe",
-  "ksyscall",
-  "uprobe",
-  "tracepoint",
-  "perf_event",
-]);
+let made = 0;
 
 class LinkHandle implements Link, LiveLink {
+  readonly serial = ++made;
   readonly #core: ProgramCore<LinkHandle>;
-  // `struct bpf_link *`, 0 once detached.
-  #pointer: number;
+  // undefined once detached.
+  #held: Held | undefined;
   #pinPath: string | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(core: ProgramCore<LinkHandle>, pointer: number) {
+  constructor(core: ProgramCore<LinkHandle>, held: Held) {
     this.#core = core;
-    this.#pointer = pointer;
+    this.#held = held;
     core.links.push(this);
   }
 
@@ -65,13 +69,7 @@ class LinkHandle implements Link, LiveLink {
   }
 
   get fd(): number | undefined {
-    const pointer = this.#use();
-    // A USDT link is many perf events; its own descriptor is a 0 that nobody set (usdt.c, `struct bpf_link_usdt`).
-    if (this.#core.kind === "usdt") return undefined;
-    // Here it is the map's (libbpf.c, `bpf_map__attach_struct_ops`).
-    if (this.#core.section.endsWith(".struct_ops")) return undefined;
-    const fd = this.#library.fn("bpf_link__fd")(pointer);
-    return fd < 0 ? undefined : fd;
+    return this.#use().fd;
   }
 
   get id(): number | undefined {
@@ -83,23 +81,25 @@ class LinkHandle implements Link, LiveLink {
     return this.#pinPath;
   }
 
+  get info(): LinkInfo {
+    const { fd, info } = this.#use();
+    if (info !== undefined || fd === undefined) return info ?? { type: "usdt" };
+    const read = readLinkInfo(this.#library, fd);
+    if (typeof read !== "number") return read;
+    throw this.#failure({ result: read, syscall: "bpf_obj_get_info_by_fd" }, "info");
+  }
+
   detach(): void {
-    if (this.#pointer === 0) return;
-    if (this.#pinPath !== undefined) this.unpin();
-    const pointer = this.#end();
-    const { result, log } = withLog(this.#library, () => this.#library.fn("bpf_link__destroy")(pointer));
-    this.#check(result, "bpf_link__destroy", "detach", log);
+    if (this.#held === undefined) return;
+    this.#check(this.#end().detach(), "detach");
   }
 
   async detachAsync(): Promise<void> {
     if (this.#ending !== undefined) return this.#ending;
-    // USDT links share state in their object that libbpf does not lock (usdt.c, `struct usdt_manager`).
-    if (this.#pointer === 0 || this.#core.kind === "usdt") return this.detach();
-    if (this.#pinPath !== undefined) this.unpin();
-    const pointer = this.#end();
-    this.#ending = withoutLog(this.#library.fn("bpf_link__destroy"), pointer).then((result) =>
-      this.#check(result, "bpf_link__destroy", "detach"),
-    );
+    if (this.#held === undefined) return;
+    this.#ending = this.#end()
+      .detachAsync()
+      .then((ended) => this.#check(ended, "detach"));
     this.#core.owner.keepFor(this.#ending);
     return this.#ending;
   }
@@ -115,38 +115,34 @@ class LinkHandle implements Link, LiveLink {
   }
 
   pin(path: string): void {
-    const pointer = this.#use();
-    if (this.fd === undefined) {
-      throw new UnsupportedError(
-        `program ${this.program}: the kernel has no link object to pin for ${this.#core.kind}`,
-      );
-    }
+    const { fd } = this.#use();
+    if (fd === undefined) throw this.#noLink("pin");
     if (this.#pinPath !== undefined) {
       throw new StateError(`program ${this.program}: link is pinned at ${this.#pinPath} already (unpin it first)`);
     }
-    const { result, log } = withLog(this.#library, () => this.#library.fn("bpf_link__pin")(pointer, path));
-    this.#check(result, "bpf_link__pin", "pin", log);
+    pinLink(this.#library, fd, path, this.#where());
     this.#pinPath = path;
   }
 
   unpin(): void {
-    const pointer = this.#use();
+    this.#use();
     if (this.#pinPath === undefined) throw new StateError(`program ${this.program}: link is not pinned`);
-    const { result, log } = withLog(this.#library, () => this.#library.fn("bpf_link__unpin")(pointer));
-    this.#check(result, "bpf_link__unpin", "unpin", log);
+    unpinLink(this.#pinPath, this.#where());
     this.#pinPath = undefined;
   }
 
   update(program: Program): void {
-    const pointer = this.#use();
+    const held = this.#use();
     const other = coreOf(program);
     const path = `program ${this.program}: update`;
     if (other === undefined) throw new ValueError(`${path}: expected a program of a loaded skeleton`, path);
-    useProgram(other);
-    const { result, log } = withLog(this.#library, () =>
-      this.#library.fn("bpf_link__update_program")(pointer, other.pointer),
-    );
-    this.#check(result, "bpf_link__update_program", "update", log);
+    const programFd = useProgram(other);
+    if (held.fd === undefined && held.replace === undefined) throw this.#noLink("update");
+    const ended = held.replace?.(other) ?? {
+      result: this.#library.fn("bpf_link_update")(held.fd!, programFd, 0),
+      syscall: "bpf_link_update",
+    };
+    this.#check(ended, "update");
   }
 
   [Symbol.dispose](): void {
@@ -161,62 +157,56 @@ class LinkHandle implements Link, LiveLink {
     return this.#core.owner.library;
   }
 
-  #use(): number {
-    if (this.#pointer === 0) throw new StateError(`program ${this.program}: link is detached`);
-    return this.#pointer;
+  #use(): Held {
+    if (this.#held === undefined) throw new StateError(`program ${this.program}: link is detached`);
+    return this.#held;
   }
 
-  /** From here on the link is libbpf's to destroy. */
-  #end(): number {
-    const pointer = this.#pointer;
-    this.#pointer = 0;
+  #where(): { object: string; program: string } {
+    return { object: this.#core.owner.name, program: this.#core.name };
+  }
+
+  /** From here on it is the caller's to end; the pin is gone. */
+  #end(): Held {
+    if (this.#pinPath !== undefined) this.unpin();
+    return this.#forget();
+  }
+
+  #forget(): Held {
+    const held = this.#use();
+    this.#held = undefined;
     const { links } = this.#core;
     links.splice(links.indexOf(this), 1);
-    return pointer;
+    return held;
   }
 
-  /**
-   * Frees a pinned link without detaching it. bpf_link__destroy would disable its perf event, pinned or not, and after
-   * bpf_link__disconnect it leaves the descriptors open, so they are closed here.
-   */
+  /** Frees a pinned link without detaching it. */
   #letGo(): void {
-    const pointer = this.#end();
     this.#pinPath = undefined;
-    const fd = this.#library.fn("bpf_link__fd")(pointer);
-    const perfFd = perfKinds.has(this.#core.kind) ? perfEventFd(pointer, fd) : undefined;
-    this.#library.fn("bpf_link__disconnect")(pointer);
-    this.#library.fn("bpf_link__destroy")(pointer);
-    const { close } = libc();
-    if (fd >= 0) close(fd);
-    if (perfFd !== undefined) close(perfFd);
+    this.#forget().letGo();
   }
 
-  #check(result: number, syscall: string, verb: string, log?: Log): void {
-    if (result >= 0) return;
-    const { name, owner } = this.#core;
-    throw bpfError(owner.library, { errno: -result, syscall, verb, object: owner.name, program: name, log });
+  #noLink(verb: string): UnsupportedError {
+    const { name, kind } = this.#core;
+    return new UnsupportedError(`program ${name}: the kernel has no link object to ${verb} for ${kind}`);
   }
-}
 
-// `struct bpf_link` (libbpf_internal.h, unchanged from 1.0 to 1.8) is two functions, a path, an int fd and a bool;
-// `struct bpf_link_perf` goes on with an int perf_event_fd.
-const linkFdOffset = 24;
-const perfFdOffset = 32;
+  #check(ended: Ended, verb: string): void {
+    if (ended.result < 0) throw this.#failure(ended, verb);
+  }
 
-/** The perf event's descriptor, which libbpf has no function for; undefined unless it is surely that. */
-function perfEventFd(pointer: number, linkFd: number): number | undefined {
-  const view = new Int32Array(viewOf(pointer, perfFdOffset + 4));
-  const fd = view[perfFdOffset / 4]!;
-  if (view[linkFdOffset / 4] !== linkFd || fd === linkFd || fd < 0) return undefined;
-  try {
-    const target = process.getBuiltinModule("node:fs").readlinkSync(`/proc/self/fd/${fd}`);
-    return target === "anon_inode:[perf_event]" ? fd : undefined;
-  } catch {
-    return undefined;
+  #failure({ result, syscall, log }: Ended, verb: string): Error {
+    const errno = -result;
+    // EINVAL is also what a kernel says that cannot update this kind of link (`link->ops->update_prog`).
+    const hint =
+      verb === "update" && errno === EINVAL
+        ? `the program is of another type, or the kernel cannot update links of ${this.#core.kind} programs`
+        : undefined;
+    return bpfError(this.#library, { ...this.#where(), errno, syscall, verb, hint, log });
   }
 }
 
-/** The handle of a link that libbpf has just made; the program keeps it while it is alive. */
-export function makeLink(core: ProgramCore, pointer: number): Link & LiveLink {
-  return new LinkHandle(core as ProgramCore<LinkHandle>, pointer);
+/** The handle of an attachment that has just been made; the program keeps it while it is alive. */
+export function makeLink(core: ProgramCore, held: Held): Link & LiveLink {
+  return new LinkHandle(core as ProgramCore<LinkHandle>, held);
 }

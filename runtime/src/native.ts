@@ -16,6 +16,7 @@ export interface CTypes {
   /** A number where it is exact, else a bigint; takes both. */
   readonly u64: number | bigint;
   readonly size: number;
+  readonly long: number;
   /** An address. */
   readonly ptr: number;
   /** A NUL-terminated string; null is NULL. */
@@ -46,6 +47,7 @@ const koffiTypes: { readonly [T in keyof CTypes]: string } = {
   u32: "uint32_t",
   u64: "uint64_t",
   size: "size_t",
+  long: "long",
   ptr: "uintptr_t",
   str: "str",
 };
@@ -154,7 +156,13 @@ const libcFunctions = {
   epoll_ctl: ["int", ["int", "int", "int", "ptr"]],
   epoll_wait: ["int", ["int", "ptr", "int", "int"]],
   // Variadic, but all that is passed here goes in registers either way.
-  syscall: ["int", ["size", "ptr", "int", "int", "int", "size"]],
+  syscall: ["long", ["long", "long", "long", "long", "long", "long"]],
+  socket: ["int", ["int", "int", "int"]],
+  setsockopt: ["int", ["int", "int", "int", "ptr", "u32"]],
+  send: ["long", ["int", "ptr", "size", "int"]],
+  recv: ["long", ["int", "ptr", "size", "int"]],
+  if_nametoindex: ["u32", ["str"]],
+  if_indextoname: ["ptr", ["u32", "ptr"]],
 } as const;
 
 type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };

@@ -196,7 +196,7 @@ export class BpfObject implements ProgramOwner {
 
   /** Newest first, as they may depend on each other. */
   #takeLinks(): LiveLink[] {
-    return [...this.programs, ...this.structOps].flatMap(({ links }) => [...links]).reverse();
+    return [...this.programs, ...this.structOps].flatMap(({ links }) => links).sort((a, b) => b.serial - a.serial);
   }
 
   #free(): void {

@@ -2,7 +2,7 @@
 
 import type { ProgramKind } from "./abi.ts";
 import { attachProgram } from "./attach.ts";
-import type { AttachArguments } from "./attach/options.ts";
+import type { AttachArguments, LinkOf } from "./attach/options.ts";
 import type { BpfError } from "./errors.ts";
 import { bpfError } from "./library/failure.ts";
 import type { Link } from "./link.ts";
@@ -72,10 +72,10 @@ export interface Program<K extends ProgramKind = ProgramKind, C = ContextOf<K>, 
    * Attaches it once more: by its section, or where `options` say. The link is also `links.NAME` of the skeleton, and
    * ends with it.
    * @throws ValueError when options are wrong, or missing and the section does not say them
-   * @throws UnsupportedError for a kind that ebpf-skel or this libbpf cannot attach
+   * @throws UnsupportedError for a kind that is not attached like this, or that this libbpf cannot attach
    * @throws BpfError when the kernel refuses
    */
-  attach(...options: AttachArguments<K>): Link;
+  attach(...options: AttachArguments<K>): LinkOf<K>;
 }
 
 /** All that needs no libbpf object. */
@@ -143,8 +143,8 @@ class LoadedProgram<K extends ProgramKind> extends ProgramHandle implements Prog
     return typeOfProgram(this.#core);
   }
 
-  attach(...[options]: AttachArguments<K>): Link {
-    return attachProgram(this.#core, options);
+  attach(...[options]: AttachArguments<K>): LinkOf<K> {
+    return attachProgram(this.#core, options) as Link as LinkOf<K>;
   }
 }
 

@@ -9,6 +9,7 @@ import { bpfError } from "./library/failure.ts";
 import { idOf } from "./library/info.ts";
 import { withLog } from "./library/print.ts";
 import { type Link, makeLink } from "./link.ts";
+import { type Held, libbpfLink, withoutLink } from "./link/held.ts";
 import { lastErrno } from "./native.ts";
 import type { BpfProgram } from "./program.ts";
 import type { LiveLink, ProgramCore } from "./program/core.ts";
@@ -105,11 +106,19 @@ export function attachStructOps(core: StructOpsCore): Link & LiveLink {
     const link = library.fn(syscall)(pointer);
     return { link, errno: link === 0 ? lastErrno() : 0 };
   });
-  if (result.link !== 0) return makeLink(core, result.link);
+  if (result.link !== 0) return makeLink(core, heldOf(core, result.link));
   const { errno } = result;
   const where = `struct_ops ${name}`;
   const hint = refusal(errno, section);
   throw bpfError(library, { errno, syscall, verb: "attach", where, object: owner.name, map: name, hint, log });
+}
+
+/** libbpf has a link for both; where the kernel has none, its descriptor is the map's (`bpf_map__attach_struct_ops`). */
+function heldOf(core: StructOpsCore, pointer: number): Held {
+  const { library } = core.owner;
+  const held = libbpfLink(library, pointer, false);
+  if (hasLink(core.section)) return held;
+  return withoutLink({ type: "struct_ops", mapId: idOf(library, useMap(core)) ?? 0 }, () => held.detach());
 }
 
 function refusal(errno: number, section: string): string | undefined {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { cached } from "./corpus.ts";
 import { outputOf, start } from "./programs.ts";
+import type { SecDef } from "../../src/object/model.ts";
 
 export interface MapView {
   readonly name: string;
@@ -56,6 +57,12 @@ export interface Library {
   /** Major times 1000 plus minor. */
   readonly version: number;
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** Whether that libbpf knows a section, and so the type of its programs. */
+export function knows({ version }: Library, { since }: SecDef): boolean {
+  const [major, minor] = since.split(".").map(Number) as [number, number];
+  return version >= 1000 * major + minor;
 }
 
 /** The system's libbpf, and the 1.5 that scripts/setup.mjs builds. */

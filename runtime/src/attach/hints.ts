@@ -1,20 +1,40 @@
 // What to do about a failed attach, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { EACCES, EBADF, EBUSY, EEXIST, EINVAL, ENOENT, EPERM, ESRCH } from "../library/errno.ts";
-import { hasDevice, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
+import {
+  EACCES,
+  EBADF,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  EOPNOTSUPP,
+  EPERM,
+  ERANGE,
+  ESRCH,
+  ESTALE,
+} from "../library/errno.ts";
+import { deviceName, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
 
 const viaTracefs: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracepoint", "kprobe", "ksyscall"]);
 const viaPerf: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "tracepoint",
   "kprobe",
   "ksyscall",
+  "kprobe_multi",
   "uprobe",
+  "uprobe_multi",
   "usdt",
 ]);
 const viaNetwork: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "xdp",
+  "tc",
+  "tcx",
+  "netkit",
+  "netfilter",
   "cgroup",
+  "sockmap",
   "sk_lookup",
   "flow_dissector",
 ]);
@@ -30,13 +50,51 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
     case EEXIST:
       return `it is attached to ${target} already`;
     case ESRCH:
-      return viaPerf.has(kind) ? "there is no such process" : undefined;
+      return kind === "perf_event" || viaPerf.has(kind) ? "there is no such process" : undefined;
     case EBUSY:
       return kind === "xdp" ? "another XDP program is attached there" : undefined;
     case EBADF:
       return kind === "cgroup" ? `${target} is no cgroup v2 directory` : undefined;
+    case ENODEV:
     case EINVAL:
-      return kind === "xdp" && !hasDevice(target) ? `there is no network device with ifindex ${target}` : undefined;
+      return viaDevice.has(kind) && deviceName(Number(target)) === undefined
+        ? `there is no network device with ifindex ${target}`
+        : kernelLacks(kind, errno);
+    case ERANGE:
+      return kind === "netfilter" ? "the priority is not allowed" : undefined;
+    case ESTALE:
+      return "the hook has another revision than expectedRevision";
+    case EOPNOTSUPP:
+      return kernelLacks(kind, errno);
+    default:
+      return undefined;
+  }
+}
+
+const viaDevice: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["xdp", "tc", "tcx", "netkit"]);
+
+/** What a kernel says EINVAL or EOPNOTSUPP to because it is too old or was built without it. */
+function kernelLacks(kind: ProgramKind, errno: number): string | undefined {
+  switch (kind) {
+    case "xdp":
+      return errno === EOPNOTSUPP ? 'the device\'s driver has no XDP of this mode: attach({ mode: "skb" })' : undefined;
+    case "tcx":
+      return "an option does not fit, or the kernel has no TCX: Linux 6.6, CONFIG_NET_XGRESS";
+    case "netkit":
+      return "it is no netkit device, or the kernel has none: Linux 6.7, CONFIG_NETKIT";
+    case "netfilter":
+      return "the priority is too low for defrag, or the kernel has no such links: Linux 6.4, CONFIG_NETFILTER_BPF_LINK";
+    case "kprobe_multi":
+      return "the kernel has no kprobe.multi: Linux 5.18, CONFIG_FPROBE";
+    case "uprobe_multi":
+      return "the kernel has no uprobe.multi: Linux 6.6, CONFIG_UPROBES";
+    case "cgroup":
+      return "an order needs Linux 6.17, and next to a link, not a program";
+    case "sockmap":
+      return "the map is no sockmap or sockhash, or the kernel lacks CONFIG_NET_SOCK_MSG";
+    case "tracing":
+    case "lsm":
+      return "the program is attached already, or the kernel takes no cookie: Linux 5.19, for tp_btf 6.10";
     default:
       return undefined;
   }
@@ -50,10 +108,12 @@ function notFound(kind: ProgramKind, target: string): string | undefined {
     case "raw_tracepoint":
       return `there is no tracepoint ${target}: see /sys/kernel/tracing/available_events`;
     case "kprobe":
+    case "kprobe_multi":
     case "ksyscall":
       if (!hasKprobes()) return "this kernel has no kprobes, CONFIG_KPROBES";
       return `there is no function ${target} to probe: see /sys/kernel/tracing/available_filter_functions`;
     case "uprobe":
+    case "uprobe_multi":
     case "usdt":
       return notInBinary(target);
     default:

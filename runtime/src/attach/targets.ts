@@ -43,43 +43,43 @@ const examples: Readonly<Partial<Record<ProgramKind, string>>> = {
   tracepoint: '{ category: "sched", name: "sched_switch" }',
   raw_tracepoint: '{ name: "sys_enter" }',
   kprobe: '{ func: "do_unlinkat" }',
+  kprobe_multi: '{ pattern: "tcp_*" }',
   ksyscall: '{ name: "unlinkat" }',
   uprobe: '{ path: "/usr/bin/bash", func: "readline" }',
+  uprobe_multi: '{ path: "libc.so.6", syms: ["malloc", "free"] }',
   usdt: '{ path: "/usr/bin/node", provider: "node", name: "gc__start" }',
+  perf_event: '{ type: "software", config: 0, frequency: 99, cpu: 0 }',
   xdp: "{ ifindex: 2 }",
+  tc: '{ dev: "eth0", hook: "ingress" }',
+  tcx: '{ dev: "eth0" }',
+  netkit: '{ dev: "nk0" }',
+  netfilter: '{ pf: "ipv4", hook: "input", priority: 0 }',
   cgroup: '{ cgroup: "/sys/fs/cgroup" }',
-  perf_event: "{ fd }",
   sk_lookup: '{ netns: "/proc/self/ns/net" }',
   flow_dissector: '{ netns: "/proc/self/ns/net" }',
+  sockmap: "{ map }",
+  socket: "{ socket }",
+  sk_reuseport: "{ socket }",
+  lirc: '{ lirc: "/dev/lirc0" }',
 };
 
 /** Options that a program of `kind` would take; undefined when it takes none. */
-export function exampleOptions(kind: ProgramKind): string | undefined {
-  return examples[kind];
+export function exampleOptions(kind: ProgramKind, section = ""): string | undefined {
+  if (kind === "iter") return specOf(section) === "cgroup" ? '{ cgroup: "/sys/fs/cgroup" }' : "{ map }";
+  return kind === "sockmap" && section === "sk_skb" ? '{ map, hook: "verdict" }' : examples[kind];
 }
 
 const elsewhere: Readonly<Partial<Record<ProgramKind, string>>> = {
-  socket: "attach it with setsockopt(2), SO_ATTACH_BPF, and its fd",
-  sk_reuseport: "attach it with setsockopt(2), SO_ATTACH_REUSEPORT_EBPF, and its fd",
-  tc: "attach it with tc filter add, by its pin or id",
-  tcx: "attach it with bpftool net attach tcx_ingress, by its id",
-  netkit: "attach it with bpftool net attach, by its id",
   syscall: "it is run, not attached",
-  lwt: "attach it with ip route, by its pin",
-  sockmap: "attach it with bpftool prog attach, by its id",
-  lirc: "attach it with bpftool prog attach, by its id",
+  lwt: "attach it with ip route add PREFIX encap bpf, by its pin",
   struct_ops: "it is attached with its struct_ops map",
-  netfilter: "attach it with bpf_link_create, by its fd",
-  kprobe_multi: 'its section needs a pattern: SEC("kprobe.multi/tcp_*")',
-  uprobe_multi: 'its section needs a target: SEC("uprobe.multi/libc.so.6:malloc*")',
-  iter: 'its section names what it iterates over: SEC("iter/task")',
   unknown: "libbpf does not know its section",
 };
 
 /** Where programs go that ebpf-skel does not attach; undefined for those that it does. */
 export function attachedElsewhere(kind: ProgramKind, section: string): string | undefined {
   if (kind === "xdp" && /\/(dev|cpu)map$/.test(section)) return "a devmap or cpumap entry carries it";
-  if (kind === "iter" && iteratesOver.has(specOf(section))) return "what it iterates over needs a descriptor";
-  if (exampleOptions(kind) !== undefined || placedBySection(kind, section)) return undefined;
+  if (kind === "iter" && specOf(section) === "") return 'its section names what it iterates over: SEC("iter/task")';
+  if (section === "action") return "attach it with tc filter add ... action bpf object-pinned, by its pin";
   return elsewhere[kind];
 }

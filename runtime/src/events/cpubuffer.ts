@@ -1,34 +1,19 @@
 // One CPU's part of a perf buffer: an event of PERF_COUNT_SW_BPF_OUTPUT and the pages that it is mapped to. In: what the
 // kernel wrote; out: samples and counts of lost ones (kernel/events/ring_buffer.c, perf_event_open(2)).
 
-import { UnsupportedError } from "../errors.ts";
-import { EACCES, EPERM } from "../library/errno.ts";
+import { EACCES, ENODEV, EPERM } from "../library/errno.ts";
 import { missingCapabilities, perfEventParanoid } from "../library/host.ts";
+import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
-import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
+import { hostMemory, libc, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
 import type { OnRecord } from "./source.ts";
-
-// The kernel's table of system calls is another on each architecture; newer ones share one.
-const perfEventOpen: Readonly<Record<string, number>> = {
-  x64: 298,
-  arm64: 241,
-  riscv64: 241,
-  loong64: 241,
-  ppc64: 319,
-  s390x: 331,
-  arm: 364,
-  ia32: 336,
-  mips: 4333,
-  mipsel: 4333,
-};
 
 // linux/perf_event.h
 const PERF_TYPE_SOFTWARE = 1;
 const PERF_COUNT_SW_BPF_OUTPUT = 10n;
 const PERF_SAMPLE_RAW = 1n << 10n;
-const PERF_FLAG_FD_CLOEXEC = 8;
 const PERF_RECORD_LOST = 2;
 const PERF_RECORD_SAMPLE = 9;
 
@@ -39,8 +24,6 @@ const positionsAt = 1024;
 // `struct perf_event_header` is a u32 and two u16, its last one the size of the whole record, which is less than 64 KiB.
 const headerSize = 8;
 const largestRecord = 0x1_0000;
-
-const ENODEV = 19;
 
 /** Takes how many samples the kernel dropped. */
 export type OnLost = (count: number, cpu: number) => void;
@@ -166,28 +149,20 @@ export function openCpuBuffer(
   wakeupEvents: number,
   scratch: Memory,
 ): CpuBuffer | undefined {
-  const number = perfEventOpen[process.arch];
-  if (number === undefined) {
-    throw new UnsupportedError(`map ${map.name}: perf_event_open has no known number on ${process.arch}`);
-  }
-  const event = hostMemory(new Uint8Array(attr.end));
+  const event = zeroed(attr.end);
   event.setU32(attr.type, PERF_TYPE_SOFTWARE);
   event.setU32(attr.size, attr.end);
   event.setU64(attr.config, PERF_COUNT_SW_BPF_OUTPUT);
   event.setU64(attr.sample_period, 1n);
   event.setU64(attr.sample_type, PERF_SAMPLE_RAW);
   event.setU32(attr.wakeup_events, wakeupEvents);
-  const { syscall, close } = libc();
-  const fd = syscall(number, addressOf(event.u8s), -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-  if (fd < 0) {
-    const errno = lastErrno();
-    if (errno === ENODEV) return undefined;
-    throw map.failure(-errno, "perf_event_open", "open", hintOf(errno));
-  }
+  const fd = perfEventOpen(event, -1, cpu);
+  if (fd === -ENODEV) return undefined;
+  if (fd < 0) throw map.failure(fd, "perf_event_open", "open", hintOf(-fd));
   const page = pageSize();
   const mapping = mapMemory(fd, (pages + 1) * page, true);
   if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, scratch);
-  close(fd);
+  libc().close(fd);
   const hint =
     mapping === EPERM
       ? "over the limit of locked memory: fewer pages, or sysctl kernel.perf_event_mlock_kb"

@@ -14,8 +14,12 @@ export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOSPC = 28;
+export const ERANGE = 34;
+export const EOPNOTSUPP = 95;
+export const ESTALE = 116;
 export const ENOTSUPP = 524;
 
 const firstLibbpfErrno = 4000;
@@ -23,6 +27,8 @@ const firstLibbpfErrno = 4000;
 /** "ENOENT" for 2; "ERR_LIBBPF_4001" for what only libbpf names. */
 export function errnoName(errno: number): string {
   if (errno === ENOTSUPP) return "ENOTSUPP";
+  // What the kernel calls it; Node knows it as ENOTSUP, too.
+  if (errno === EOPNOTSUPP) return "EOPNOTSUPP";
   if (errno >= firstLibbpfErrno) return `ERR_LIBBPF_${errno}`;
   const { errno: numbers } = process.getBuiltinModule("node:os").constants;
   // The first of several names for one number is the usual one: EAGAIN before EWOULDBLOCK.

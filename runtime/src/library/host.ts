@@ -1,5 +1,7 @@
 // What this machine says of the rights and settings that BPF depends on, read from /proc and /sys when a call has failed.
 
+import { addressOf, libc } from "../native.ts";
+
 function readText(path: string): string | undefined {
   try {
     return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
@@ -68,13 +70,9 @@ export function perfEventParanoid(): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Whether a network device has this number. */
-export function hasDevice(ifindex: string): boolean {
-  const root = "/sys/class/net";
-  try {
-    const names = process.getBuiltinModule("node:fs").readdirSync(root);
-    return names.some((name) => readText(`${root}/${name}/ifindex`)?.trim() === ifindex);
-  } catch {
-    return true;
-  }
+/** The name of the network device with this number, in this thread's namespace; undefined: there is none. */
+export function deviceName(ifindex: number): string | undefined {
+  const name = new Uint8Array(16); // IF_NAMESIZE
+  if (libc().if_indextoname(ifindex, addressOf(name)) === 0) return undefined;
+  return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
 }

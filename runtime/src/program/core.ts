@@ -18,6 +18,8 @@ export interface ProgramOwner {
 
 /** A link that is attached now. */
 export interface LiveLink {
+  /** Counts the links of this process: a newer one has a greater number. */
+  readonly serial: number;
   detach(): void;
   detachAsync(): Promise<void>;
   /** Lets go of it for `close`: a pinned link stays attached. */

@@ -1,7 +1,7 @@
 // The public types of a skeleton and its two phases, for an interface `X` that generated code declares.
 
 import type { abi, ProgramSpec } from "../abi.ts";
-import type { AttachOptions } from "../attach/options.ts";
+import type { AttachOptions, LinkOf } from "../attach/options.ts";
 import type { Link } from "../link.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
 import type { Closeable, OwnedMap } from "../maps/closeable.ts";
@@ -196,6 +196,7 @@ type Constant = "rodata" | `rodata_${string}` | "kconfig";
 export type ProgramNames<X extends SkeletonShape> = (keyof X["progs"] | keyof X["structOps"]) & string;
 
 type TargetOf<P> = P extends Program<infer K, infer _, infer _> ? AttachOptions<K> : never;
+type LinkOfProgram<P> = P extends Program<infer K, infer _, infer _> ? LinkOf<K> : Link;
 
 /** What `attach` of a skeleton attaches, and where. */
 export interface AttachAllOptions<X extends SkeletonShape> {
@@ -222,7 +223,9 @@ export interface LoadedHandle<X extends SkeletonShape> extends Disposable, Async
   readonly maps: { readonly [M in keyof X["maps"]]: X["maps"][M] };
   readonly progs: { readonly [P in keyof X["progs"]]: X["progs"][P] };
   /** The newest live link of each program and each struct_ops map. */
-  readonly links: { readonly [P in keyof X["progs"] | keyof X["structOps"]]: Link | undefined };
+  readonly links: {
+    readonly [P in keyof X["progs"]]: LinkOfProgram<X["progs"][P]> | undefined;
+  } & { readonly [S in keyof X["structOps"]]: Link | undefined };
   readonly structOps: { readonly [S in keyof X["structOps"]]: StructOps };
   /**
    * Attaches the programs one by one, in the object's order, then its struct_ops maps. Skipped are those with a live

@@ -7,9 +7,9 @@ import { Globals } from "../../../fixtures/globals.skel.ts";
 import { Programs } from "../../../fixtures/programs.skel.ts";
 import { type Program, section, u64 } from "../../src/gen1.ts";
 import type { Link, Loaded } from "../../src/index.ts";
-import { openLibrary } from "../../src/library.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
+import { withCgroup } from "../support/cgroup.ts";
 import { descriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
 import { openPerfEvent } from "../support/perf.ts";
@@ -33,19 +33,6 @@ function getppid(): void {
   void process.ppid;
 }
 
-/** A directory in cgroup v2, for one test. */
-function withCgroup(use: (path: string) => void): void {
-  const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/self/mounts", "utf8"))?.[1];
-  if (mount === undefined) throw new Error("cgroup v2 is not mounted");
-  const path = `${mount}/ebpf-skel-test-${process.pid}`;
-  mkdirSync(path);
-  try {
-    use(path);
-  } finally {
-    rmdirSync(path);
-  }
-}
-
 describe("a skeleton's attach", () => {
   test("attaches what the sections place, and says why it skips the rest", () => {
     const { attached, skipped, failed } = live.attach();
@@ -56,9 +43,10 @@ describe("a skeleton's attach", () => {
       on_function: 'needs a target: attach({ targets: { on_function: { path: "/usr/bin/bash", func: "readline" } } })',
       pass_short: "needs a target: attach({ targets: { pass_short: { ifindex: 2 } } })",
       allow_egress: 'needs a target: attach({ targets: { allow_egress: { cgroup: "/sys/fs/cgroup" } } })',
-      on_sample: "needs a target: attach({ targets: { on_sample: { fd } } })",
+      on_sample:
+        'needs a target: attach({ targets: { on_sample: { type: "software", config: 0, frequency: 99, cpu: 0 } } })',
       add: "it is run, not attached",
-      take_all: "attach it with setsockopt(2), SO_ATTACH_BPF, and its fd",
+      take_all: "needs a target: attach({ targets: { take_all: { socket } } })",
     });
     expect(Object.keys(skipped).length + attached.length).toBe(Object.keys(live.progs).length);
     getppid();
@@ -122,6 +110,26 @@ describe("a skeleton's attach", () => {
       expect(error.name).toBe("ValueError");
       expect(error.message).toMatch(/no program is called "on_getpi" \(there are on_getpid, /);
     }
+  });
+
+  test.each(["detach", "close"] as const)("is undone by %s, newest link first", (verb) => {
+    const { on_sys_enter, on_sys_exit, pass_all } = live.progs;
+    const ended: string[] = [];
+    // In another order than the object's.
+    for (const attach of [
+      () => on_sys_exit.attach(),
+      () => pass_all.attach({ ifindex: 1, mode: "skb" }),
+      () => on_sys_enter.attach(),
+    ]) {
+      const link = attach();
+      const detach = link.detach.bind(link);
+      link.detach = () => {
+        ended.push(link.program);
+        detach();
+      };
+    }
+    live[verb]();
+    expect(ended).toEqual(["on_sys_enter", "pass_all", "on_sys_exit"]);
   });
 
   test("follows autoattach", () => {
@@ -256,11 +264,11 @@ describe("a program's attach", () => {
     expect(thrownBy(() => wrong.attach({ ifindex: 1 })).message).toBe(
       "program on_getpid: attach: ifindex: no option of tracepoint programs (they are category, name, cookie)",
     );
-    const { take_all, classify, on_unlink } = live.progs;
-    expect(thrownBy(() => take_all.attach()).name).toBe("UnsupportedError");
-    expect(thrownBy(() => classify.attach()).message).toBe(
-      "program classify: ebpf-skel cannot attach tc programs yet (attach it with tc filter add, by its pin or id)",
-    );
+    const { add, on_unlink } = live.progs;
+    expect(thrownBy(() => add.attach())).toMatchObject({
+      name: "UnsupportedError",
+      message: "program add: attach: syscall programs have no attach of their own (it is run, not attached)",
+    });
     expect(thrownBy(() => on_unlink.attach())).toMatchObject({
       name: "StateError",
       message: "program on_unlink: not loaded, its autoload is off (set progs.on_unlink.autoload before load)",
@@ -411,16 +419,10 @@ SEC("uprobe.multi/libstdc++.so.6:__cxa_throw") int on_malloc(void *ctx) { return
     using own = skeleton.load();
     expect(own.progs.on_ingress.type).toBe("sched_cls");
     expect(own.progs.on_malloc.type).toBe("kprobe");
-    expect(thrownBy(() => own.progs.on_ingress.attach()).message).toMatch(/cannot attach tcx programs yet/);
-    if (openLibrary().atLeast(1, 3)) {
-      expect(own.attach()).toMatchObject({ attached: ["on_malloc"], failed: {} });
-    } else {
-      expect(thrownBy(() => own.progs.on_malloc.attach())).toMatchObject({
-        name: "UnsupportedError",
-        message:
-          'program on_malloc: attaching SEC("uprobe.multi/libstdc++.so.6:__cxa_throw") needs libbpf >= 1.3, found 1.1',
-      });
-    }
+    expect(thrownBy(() => own.progs.on_ingress.attach(undefined as never)).message).toBe(
+      'program on_ingress: attach: SEC("tcx/ingress") names no target (attach({ dev: "eth0" }))',
+    );
+    expect(own.attach()).toMatchObject({ attached: ["on_malloc"], failed: {} });
   });
 });
 
@@ -490,7 +492,7 @@ describe("a link", () => {
     expect(existsSync(`${folder}/first`)).toBe(false);
     const second = live.progs.on_sys_enter.attach();
     expect(thrownBy(() => second.pin("/tmp/ebpf-skel-no-bpffs")).message).toBe(
-      "program on_sys_enter: pin: EINVAL (specified path /tmp/ebpf-skel-no-bpffs is not on BPF FS)",
+      "program on_sys_enter: pin: EPERM (the directory is in no BPF file system, or CAP_BPF is missing (use /sys/fs/bpf))",
     );
   });
 

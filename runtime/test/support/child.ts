@@ -1,10 +1,11 @@
 // TypeScript run in a process of its own: for what might end a process, needs other rights, or counts what a process holds.
 
 import { buildSync } from "esbuild";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 
 const repository = resolve(import.meta.dirname, "../../..");
 
@@ -47,22 +48,28 @@ const prelude = `
   }
 `;
 
+/** Bundles `program`, whose imports start at the repository's root ("./fixtures/types.skel.ts"), into `folder`. */
+function bundle(program: string, folder: string): string {
+  chmodSync(folder, 0o755);
+  symlinkSync(join(repository, "node_modules"), join(folder, "node_modules"));
+  const file = join(folder, "child.mjs");
+  buildSync({
+    stdin: { contents: `${prelude}\n${program}`, loader: "ts", resolveDir: repository, sourcefile: "child.ts" },
+    outfile: file,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    alias,
+  });
+  return file;
+}
+
 /** Runs `program`, whose imports start at the repository's root ("./fixtures/types.skel.ts"). */
 export function runChild(program: string, options: ChildOptions = {}): Ended {
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-child-"));
   try {
-    chmodSync(folder, 0o755);
-    symlinkSync(join(repository, "node_modules"), join(folder, "node_modules"));
-    const file = join(folder, "child.mjs");
-    buildSync({
-      stdin: { contents: `${prelude}\n${program}`, loader: "ts", resolveDir: repository, sourcefile: "child.ts" },
-      outfile: file,
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      alias,
-    });
+    const file = bundle(program, folder);
     const [command, ...args] = [...(options.prefix ?? []), process.execPath, ...(options.nodeArgs ?? []), file];
     const { status, signal, stdout, stderr, error } = spawnSync(command!, args, {
       encoding: "utf8",
@@ -77,14 +84,34 @@ export function runChild(program: string, options: ChildOptions = {}): Ended {
   }
 }
 
-/** The lines that a child's `say` printed; throws when it did not end by itself with status 0. */
-export function saidBy(program: string, options: ChildOptions = {}): Said[] {
-  const { status, signal, stdout, stderr } = runChild(program, options);
-  if (status !== 0) throw new Error(`child ended with ${signal ?? status}\n${stderr}\n${stdout}`);
+/** Runs programs at the same time; gives what each said, and rejects when one does not end with status 0. */
+export function runChildren(programs: readonly string[]): Promise<Said[][]> {
+  return Promise.all(
+    programs.map(async (program) => {
+      const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-child-"));
+      try {
+        const run = promisify(execFile);
+        const { stdout } = await run(process.execPath, [bundle(program, folder)], { cwd: folder, timeout: 60_000 });
+        return saidLines(stdout);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    }),
+  );
+}
+
+function saidLines(stdout: string): Said[] {
   return stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Said);
+}
+
+/** The lines that a child's `say` printed; throws when it did not end by itself with status 0. */
+export function saidBy(program: string, options: ChildOptions = {}): Said[] {
+  const { status, signal, stdout, stderr } = runChild(program, options);
+  if (status !== 0) throw new Error(`child ended with ${signal ?? status}\n${stderr}\n${stdout}`);
+  return saidLines(stdout);
 }
 
 /** One `say`: what was given, or the error. */

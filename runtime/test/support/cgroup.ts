@@ -1,0 +1,37 @@
+// A cgroup of a test's own, and processes in it.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
+
+/** Makes a directory in cgroup v2; whoever made it removes it. */
+export function makeCgroup(name = "own"): { readonly path: string; remove(): void } {
+  const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/self/mounts", "utf8"))?.[1];
+  if (mount === undefined) throw new Error("cgroup v2 is not mounted");
+  const path = `${mount}/ebpf-skel-test-${process.pid}-${name}`;
+  mkdirSync(path);
+  return { path, remove: () => rmdirSync(path) };
+}
+
+/** One for the time of `use`. */
+export function withCgroup<T>(use: (path: string) => T): T {
+  const { path, remove } = makeCgroup();
+  try {
+    return use(path);
+  } finally {
+    remove();
+  }
+}
+
+/** The kernel's id of a cgroup. */
+export function cgroupId(path: string): bigint {
+  return statSync(path, { bigint: true }).ino;
+}
+
+/** Runs JavaScript in a process that is in the cgroup from its start; throws when it fails. */
+export function runIn(cgroup: string, script: string): void {
+  const shell = `echo $$ > "$0/cgroup.procs" && exec "$@"`;
+  const { status, stderr } = spawnSync("sh", ["-c", shell, cgroup, process.execPath, "-e", script], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`the process in the cgroup ended with ${status}\n${stderr}`);
+}

@@ -1,0 +1,58 @@
+// What not every kernel has. A test that asks for it is skipped where it is missing, and says why.
+
+import { existsSync, readFileSync } from "node:fs";
+import type { TestContext } from "vitest";
+import { AttachVm } from "../../../fixtures/attach_vm.skel.ts";
+import { isBpfError } from "../../src/index.ts";
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Whether the kernel was built with a type or function of this name, as its BTF tells. */
+function kernelHas(name: string): boolean {
+  return readFileSync("/sys/kernel/btf/vmlinux").includes(`\0${name}\0`);
+}
+
+function missing(holds: boolean, reason: string): string | undefined {
+  return holds ? undefined : reason;
+}
+
+/** The truth is in trying: a filter or a security module may forbid trampolines to everybody. */
+function whyNoTrampolines(): string | undefined {
+  using open = AttachVm.open();
+  open.progs.on_entry.autoload = true;
+  try {
+    open.load().close();
+    return undefined;
+  } catch (e) {
+    if (isBpfError(e)) return e.message;
+    throw e;
+  }
+}
+
+const hasKprobes = (): boolean => existsSync("/sys/bus/event_source/devices/kprobe");
+
+const features = {
+  kprobe: () => missing(hasKprobes(), "the kernel has no kprobes, CONFIG_KPROBES"),
+  kprobe_multi: () =>
+    missing(hasKprobes() && kernelHas("bpf_kprobe_multi_link"), "the kernel has no kprobe.multi, CONFIG_FPROBE"),
+  kprobe_session: () => missing(hasKprobes() && kernelHas("bpf_session_is_return"), "the kernel has no kprobe.session"),
+  fentry: whyNoTrampolines,
+  lsm: () =>
+    missing(
+      readText("/sys/kernel/security/lsm").split(",").includes("bpf"),
+      "the BPF LSM is not active, lsm=...,bpf on the kernel's command line",
+    ),
+  netkit: () => missing(kernelHas("netkit_link"), "the kernel has no netkit devices, CONFIG_NETKIT"),
+};
+
+/** Skips the test of `context` unless the kernel has `feature`. */
+export function needs(context: TestContext, feature: keyof typeof features): void {
+  const why = features[feature]();
+  if (why !== undefined) context.skip(why);
+}
