@@ -66,10 +66,16 @@ export class Consumer<S extends EventSource> {
       throw new ValueError(`${path}: expected a number of events, got ${show(max)}`, path);
     }
     const { source } = this;
+    const wanted = this.#wanted(lazy, options);
+    let odd = 0;
+    const onUnknown = (record: UnknownRecord): void => {
+      odd++;
+      wanted.onUnknown(record);
+    };
     this.#claim({ close: () => source.halt() });
     try {
       this.#kind.begin?.(source, options);
-      return source.drain(max, recordHandler(this.#types, fn, this.#wanted(lazy, options)));
+      return source.drain(max, recordHandler(this.#types, fn, { ...wanted, onUnknown })) - odd;
     } finally {
       this.#reader = undefined;
     }

@@ -14,6 +14,8 @@ const BPF_RINGBUF_DISCARD_BIT = 0x4000_0000;
 const BPF_RINGBUF_HDR_SZ = 8;
 const lengthBits = 0x3fff_ffff;
 
+const unlimited = 0x3fff_ffff;
+
 // Given back in parts, so that a busy program finds room before all is read.
 const publishedAt = 1 << 16;
 
@@ -30,10 +32,12 @@ export class RingBuffer implements EventSource {
   readonly #producer: BigUint64Array;
   readonly #producerLow: Int32Array;
   readonly #low: number;
+  /** Whether the processor itself reads a record after its header; Atomics.load, which makes others do so, takes its time. */
+  readonly #ordered: boolean;
   /** Twice the same data, so that a record that wraps lies in one piece. */
   readonly #data: Memory;
   readonly #mask: number;
-  #position: number;
+  #position = 0;
   #running = false;
   #open = true;
 
@@ -60,10 +64,10 @@ export class RingBuffer implements EventSource {
     this.#producer = new BigUint64Array(shared, 0, 1);
     this.#producerLow = new Int32Array(shared, 0, 2);
     this.#data = hostMemory(new Uint8Array(shared, page));
+    this.#ordered = process.arch === "x64" || process.arch === "ia32";
     this.#low = this.#data.littleEndian ? 0 : 1;
     this.#mask = size - 1;
     this.#mappings = mappings;
-    this.#position = Number(Atomics.load(this.#consumer, 0));
   }
 
   /**
@@ -74,16 +78,20 @@ export class RingBuffer implements EventSource {
     const data = this.#data;
     const words = data.s32s;
     const mask = this.#mask;
+    const ordered = this.#ordered;
+    // A small integer also for Infinity: the comparison is in the loop.
+    const most = Math.min(max, unlimited);
     const end = Atomics.load(this.#producerLow, this.#low);
-    // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
+    // Another process may have read meanwhile. Positions wrap here as 32-bit integers do: a buffer is smaller than that.
+    this.#position = Number(Atomics.load(this.#consumer, 0));
     let at = this.#position | 0;
     let published = at;
     let count = 0;
     this.#running = this.#open;
     try {
-      while (at !== end && count < max && this.#running) {
+      while (at !== end && count < most && this.#running) {
         const from = at & mask;
-        const header = Atomics.load(words, from >> 2);
+        const header = ordered ? words[from >> 2]! : Atomics.load(words, from >> 2);
         if ((header & BPF_RINGBUF_BUSY_BIT) !== 0) break;
         const length = header & lengthBits;
         // Counted as read before the handler sees it, which may throw.
@@ -114,7 +122,7 @@ export class RingBuffer implements EventSource {
 
   /** Bytes that are reserved or submitted and not yet read, with their headers. */
   available(): number {
-    return Number(Atomics.load(this.#producer, 0)) - this.#position;
+    return Number(Atomics.load(this.#producer, 0) - Atomics.load(this.#consumer, 0));
   }
 
   close(): void {

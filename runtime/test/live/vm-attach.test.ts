@@ -103,7 +103,7 @@ describe("trampolines", () => {
     using target = load("ask");
     using open = AttachVm.open();
     open.progs.replace.autoload = true;
-    open.progs.replace.setAttachTarget("answer", target.progs.ask.fd);
+    open.progs.replace.setAttachTarget({ func: "answer", prog: target.progs.ask });
     using live = open.load();
     enterNetns();
     const udp = openUdp();
