@@ -8,6 +8,7 @@ import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
+import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
@@ -22,7 +23,7 @@ export interface Generated {
 
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const { model, layouts, names } = within(options.place, () => {
-    const model = withMapTypes(readObject(bytes), options.maps);
+    const model = withEventTypes(withMapTypes(readObject(bytes), options.maps), options.events);
     const layouts = present(readLayouts(model), options.presentation);
     return { model, layouts, names: assignNames(options.objectName, layouts.types) };
   });

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { carriedHash, isCurrent, sha256 } from "../header.ts";
 import { type GenerateOptions, originOf, resolveOptions, stemOf } from "../options.ts";
-import { parseMaps } from "./maps.ts";
+import { parseTypes } from "./maps.ts";
 import { isFolder, readIfAny, readObjectFile, targetOf, writeWhole } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
@@ -20,6 +20,8 @@ export interface GenArguments {
   readonly as?: readonly string[] | undefined;
   /** `NAME=KEY:VALUE` each. */
   readonly map?: readonly string[] | undefined;
+  /** `NAME=TYPE` each. */
+  readonly event?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly verbose: boolean;
@@ -78,15 +80,20 @@ function planJobs(args: GenArguments): Job[] {
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
-  const maps = parseMaps(args.map);
-  if (several && maps !== undefined)
-    throw option(`--map: is about one object, got ${objects.length} (generate them apart)`);
+  const maps = parseTypes("--map", "KEY:VALUE", args.map);
+  const events = parseTypes("--event", "TYPE", args.event);
+  for (const [name, types] of [
+    ["--map", maps],
+    ["--event", events],
+  ] as const)
+    if (several && types !== undefined)
+      throw option(`${name}: is about one object, got ${objects.length} (generate them apart)`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const shared = { objectName: args.name, int64: args.int64, as: parseAs(args.as ?? []), maps };
+  const shared = { objectName: args.name, int64: args.int64, as: parseAs(args.as ?? []), maps, events };
   const jobs = objects.map((input) => planJob({ ...shared, name: input }, intoFolder ? undefined : output, args));
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -116,13 +123,14 @@ function parseAs(given: readonly string[]): Record<string, string> {
 }
 
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, int64, as = [], map = [], embed }: GenArguments): string {
+function commandOf(input: string, { output, name, int64, as = [], map = [], event = [], embed }: GenArguments): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
     ...(int64 === "number" ? ["--int64", int64] : []),
     ...as.flatMap((text) => ["--as", shown(text)]),
     ...map.flatMap((one) => ["--map", shown(one)]),
+    ...event.flatMap((one) => ["--event", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
   ];
   return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");

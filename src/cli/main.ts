@@ -75,6 +75,12 @@ const parser = yargs()
           nargs: 1,
           describe: "types of a map that has only sizes: NAME=KEY:VALUE",
         })
+        .option("event", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          describe: "types of the events of a ring buffer or perf buffer: NAME=TYPE[,TYPE], or NAME=bytes",
+        })
         .option("embed", {
           type: "boolean",
           default: true,
@@ -89,6 +95,7 @@ const parser = yargs()
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
         .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
+        .example("$0 gen prog.bpf.o --event rb=event", "say what a ring buffer carries")
         .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
     async (args) => {
       if (!(await runGen(args))) process.exitCode = 1;
