@@ -2,7 +2,14 @@
 
 import type { ProgramKind } from "../abi.ts";
 import { EACCES, EBADF, EBUSY, EEXIST, EINVAL, ENOENT, EPERM, ESRCH } from "../library/errno.ts";
-import { hasDevice, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
+import {
+  hasDevice,
+  inUserNamespace,
+  lockdown,
+  missingCapabilities,
+  perfEventParanoid,
+  tracefs,
+} from "../library/host.ts";
 
 const viaTracefs: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracepoint", "kprobe", "ksyscall"]);
 const viaPerf: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
@@ -77,6 +84,8 @@ function refused(kind: ProgramKind): string | undefined {
   if (viaNetwork.has(kind)) {
     return missingCapabilities(["CAP_NET_ADMIN"]).length > 0 ? "needs CAP_NET_ADMIN, or root" : undefined;
   }
+  if (viaTracefs.has(kind) && lockdown() === "confidentiality")
+    return "the kernel is locked down, lockdown=confidentiality: tracefs cannot be read";
   const mount = viaTracefs.has(kind) ? tracefs() : undefined;
   if (mount !== undefined && !mount.readable) {
     return `${mount.path} is not readable, mode ${mount.mode}: needs root or CAP_DAC_READ_SEARCH`;

@@ -1,5 +1,7 @@
 // What this machine says of the rights and settings that BPF depends on, read from /proc and /sys when a call has failed.
 
+import { isAtLeast, kernelRelease, sysctl } from "./kernel.ts";
+
 function readText(path: string): string | undefined {
   try {
     return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
@@ -14,13 +16,14 @@ const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CA
 /** A capability that loading or attaching may need. */
 export type Capability = keyof typeof capabilities;
 
-/** Which of `wanted` this thread's effective set lacks; CAP_SYS_ADMIN stands for all of them. */
+/** Which of `wanted` this thread's effective set lacks; CAP_SYS_ADMIN stands for all of them, and before Linux 5.8 is needed for all. */
 export function missingCapabilities(wanted: readonly Capability[]): readonly Capability[] {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readText("/proc/thread-self/status") ?? "")?.[1];
   if (effective === undefined) return [];
   const bits = BigInt(`0x${effective}`);
   const has = (name: Capability): boolean => ((bits >> BigInt(capabilities[name])) & 1n) === 1n;
-  return has("CAP_SYS_ADMIN") ? [] : wanted.filter((name) => !has(name));
+  if (has("CAP_SYS_ADMIN")) return [];
+  return isAtLeast(kernelRelease(), "5.8") ? wanted.filter((name) => !has(name)) : ["CAP_SYS_ADMIN"];
 }
 
 /** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
@@ -64,8 +67,7 @@ export function tracefs(): { path: string; mode: string; readable: boolean } | u
 
 /** The sysctl kernel.perf_event_paranoid. */
 export function perfEventParanoid(): number | undefined {
-  const text = readText("/proc/sys/kernel/perf_event_paranoid");
-  return text === undefined ? undefined : Number(text);
+  return sysctl("kernel.perf_event_paranoid");
 }
 
 /** Whether a network device has this number. */
