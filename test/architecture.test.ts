@@ -50,7 +50,8 @@ const GENERATOR = [
   ["names"],
   ["emit"],
   ["header", "options"],
-  ["inspect", "generate"],
+  ["inspect", "generate", "needs"],
+  ["live"],
   ["index", "cli"],
 ];
 const RUNTIME = [

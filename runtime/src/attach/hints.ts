@@ -52,6 +52,9 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
 function notFound(kind: ProgramKind, target: string): string | undefined {
   switch (kind) {
     case "tracepoint":
+      // kernel/trace/trace.c, `tracing_init_dentry`
+      if (lockdown() === "confidentiality")
+        return "the kernel is locked down, lockdown=confidentiality: tracefs is empty";
       if (tracefs() === undefined) return "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing";
       return `there is no tracepoint ${target}: see /sys/kernel/tracing/available_events`;
     case "raw_tracepoint":
@@ -84,8 +87,6 @@ function refused(kind: ProgramKind): string | undefined {
   if (viaNetwork.has(kind)) {
     return missingCapabilities(["CAP_NET_ADMIN"]).length > 0 ? "needs CAP_NET_ADMIN, or root" : undefined;
   }
-  if (viaTracefs.has(kind) && lockdown() === "confidentiality")
-    return "the kernel is locked down, lockdown=confidentiality: tracefs cannot be read";
   const mount = viaTracefs.has(kind) ? tracefs() : undefined;
   if (mount !== undefined && !mount.readable) {
     return `${mount.path} is not readable, mode ${mount.mode}: needs root or CAP_DAC_READ_SEARCH`;

@@ -9,6 +9,9 @@ export const functions = {
   libbpf_num_possible_cpus: ["int", []],
   libbpf_bpf_prog_type_str: ["str", ["int"]],
   libbpf_bpf_map_type_str: ["str", ["int"]],
+  libbpf_probe_bpf_prog_type: ["int", ["int", "ptr"]],
+  libbpf_probe_bpf_map_type: ["int", ["int", "ptr"]],
+  libbpf_probe_bpf_helper: ["int", ["int", "int", "ptr"]],
 
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
