@@ -1,5 +1,5 @@
-// A need, the machine and its kernel in, yes, no or unknown with the reason out. The machine's answer is by trying: libbpf's
-// probes, the kernel's BTF and files. Versions explain it, and stand in where nothing may be tried.
+// A need, the machine and its kernel in, yes, no or unknown with the reason out. The machine's answer is by trying: probes,
+// the kernel's BTF and files. Versions explain it, and stand in where nothing may be tried.
 
 import type { Machine } from "@ebpf-skel/runtime";
 import { capabilitiesOf } from "../needs/capabilities.ts";
@@ -37,9 +37,9 @@ function judge(need: Need, machine: Machine, kernel: Kernel): Verdict {
     case "mount":
       return isMounted(name, machine, kernel);
     case "program_type":
-      return probed(need, machine.hasProgramType(PROG_TYPES.indexOf(name)), capabilitiesOf(name), machine);
+      return probed(need, () => machine.hasProgramType(PROG_TYPES.indexOf(name)), capabilitiesOf(name), machine);
     case "map_type":
-      return probed(need, machine.hasMapType(MAP_TYPES.indexOf(name)), ["CAP_BPF"], machine);
+      return probed(need, () => machine.hasMapType(MAP_TYPES.indexOf(name)), ["CAP_BPF"], machine);
     case "helper":
       return hasHelper(need, machine, kernel);
     case "attach_type":
@@ -81,25 +81,35 @@ function isMounted(name: string, { tracefs }: Machine, kernel: Kernel): Verdict 
   return tracefs.readable ? yes(tracefs.path) : no(`${tracefs.path} is not readable, mode ${tracefs.mode}`);
 }
 
-/** A probe that finds nothing says so only to who has the rights to load. */
-function probed(need: Need, found: boolean | undefined, rights: readonly string[], machine: Machine): Verdict {
-  if (found === true) return yes();
+/** Probes tell only who has the rights to load. */
+function probed(
+  need: Need,
+  ask: () => boolean | undefined,
+  rights: readonly string[],
+  machine: Machine,
+  fallback: () => Verdict = () => byVersion(need, machine),
+): Verdict {
+  if (machine.inUserNamespace) return guess(need, machine, "a user namespace may not find out");
   const lacks = machine.missingCapabilities.filter((name) => rights.includes(name) || name === "CAP_SYS_ADMIN");
-  if (machine.inUserNamespace || lacks.length > 0) return guess(need, machine, `needs ${lacks.join(" and ")}`);
+  if (lacks.length > 0) return guess(need, machine, `needs ${lacks.join(" and ")} to find out`);
+  const found = ask();
+  if (found === true) return yes();
   // All that libbpf tries is fentry, which needs more of the kernel than tp_btf and iter (`probe_prog_load`).
   if (need.name === "tracing") return unknown("fentry and the like do not load here; tp_btf and iter may");
-  return found === false ? no(tooOld(need, machine)) : byVersion(need, machine);
+  return found === false ? no(tooOld(need, machine)) : fallback();
 }
 
 function hasHelper(need: Need, machine: Machine, kernel: Kernel): Verdict {
   const { name, of = "", id = 0 } = need;
   if (machine.lockdown === "confidentiality" && /^probe_read(_str|_kernel|_kernel_str)?$/.test(name))
     return no("the kernel is locked down, lockdown=confidentiality");
-  const found = machine.hasHelper(PROG_TYPES.indexOf(of), id);
-  if (found !== undefined) return probed(need, found, capabilitiesOf(of), machine);
-  // libbpf has no probe for these types of programs (`libbpf_probe_bpf_helper`).
-  if (kernel.btf === undefined) return byVersion(need, machine);
-  return kernel.btf.values.has(`BPF_FUNC_${name}`) ? yes() : no(tooOld(need, machine));
+  const type = PROG_TYPES.indexOf(of);
+  const ask = (): boolean | undefined => machine.hasHelper(type, id);
+  // Some types of programs load for a target only, and cannot be tried.
+  return probed(need, ask, capabilitiesOf(of), machine, () => {
+    if (kernel.btf === undefined) return byVersion(need, machine);
+    return kernel.btf.values.has(`BPF_FUNC_${name}`) ? yes() : no(tooOld(need, machine));
+  });
 }
 
 /** What a program of a kind is attached to. */
@@ -157,5 +167,5 @@ function byVersion(need: Need, machine: Machine): Verdict {
 function guess({ since }: Need, { release }: Machine, why: string): Verdict {
   if (since === undefined) return unknown(why);
   const likely = isAtLeast(release, since) ? `likely, since Linux ${since}` : `unlikely, needs Linux >= ${since}`;
-  return unknown(`${why} to find out; ${likely}`);
+  return unknown(`${why}; ${likely}`);
 }

@@ -45,14 +45,15 @@ export function hasKernelBtf(): boolean {
 
 /** The directory where libbpf looks for tracepoints, and whether this process may read it; undefined: not mounted. */
 export function tracefs(): { path: string; mode: string; readable: boolean } | undefined {
-  const { accessSync, constants, statSync } = process.getBuiltinModule("node:fs");
+  const { opendirSync, statSync } = process.getBuiltinModule("node:fs");
   // As libbpf's `tracefs_path`: debugfs first.
   for (const path of ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"]) {
     try {
       const mode = `0${(statSync(path).mode & 0o777).toString(8)}`;
       if (path.endsWith("debug/tracing") || readText("/proc/self/mounts")?.includes(` ${path} `) === true) {
         try {
-          accessSync(`${path}/events`, constants.R_OK | constants.X_OK);
+          // access(2) would leave CAP_DAC_READ_SEARCH aside.
+          opendirSync(`${path}/events`).closeSync();
           return { path, mode, readable: true };
         } catch {
           return { path, mode, readable: false };

@@ -1,9 +1,10 @@
-// What this machine can do for BPF, asked of the kernel through libbpf's probes: for programs that decide at run time, and for
+// What this machine can do for BPF, asked of the kernel by probes: for programs that decide at run time, and for
 // `ebpf-skel check`.
 
 import { openLibrary } from "../library.ts";
 import { type Capability, inUserNamespace, lockdown, missingCapabilities, tracefs } from "./host.ts";
 import { hasSeccompFilter, kernelRelease, sysctl } from "./kernel.ts";
+import { hasHelper } from "./probe.ts";
 
 /** This machine, as it is to this process. */
 export interface Machine {
@@ -29,7 +30,7 @@ export interface Machine {
   hasProgramType(type: number): boolean | undefined;
   /** The same for maps (`enum bpf_map_type`). */
   hasMapType(type: number): boolean | undefined;
-  /** The same for a helper (`enum bpf_func_id`) in programs of a type. */
+  /** Whether programs of a type may call a helper (`enum bpf_func_id`); undefined where nothing can be tried. */
   hasHelper(programType: number, helper: number): boolean | undefined;
 }
 
@@ -54,6 +55,6 @@ export function machine(): Machine {
     jit: jit === undefined ? undefined : jit > 0,
     hasProgramType: (type) => answer(library.fn("libbpf_probe_bpf_prog_type")(type, 0)),
     hasMapType: (type) => answer(library.fn("libbpf_probe_bpf_map_type")(type, 0)),
-    hasHelper: (type, helper) => answer(library.fn("libbpf_probe_bpf_helper")(type, helper, 0)),
+    hasHelper: (type, helper) => hasHelper(library, type, helper),
   };
 }

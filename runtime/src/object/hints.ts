@@ -1,7 +1,7 @@
 // What to do when an object does not load, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH } from "../library/errno.ts";
+import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM, ESRCH } from "../library/errno.ts";
 import { type Capability, hasKernelBtf, inUserNamespace, lockdown, missingCapabilities } from "../library/host.ts";
 import { hasSeccompFilter, isAtLeast, type KernelType, kernelRelease, sysctl } from "../library/kernel.ts";
 
@@ -72,6 +72,8 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
       return notPermitted(attempt.kinds);
     case EINVAL:
       return notKnown(attempt) ?? withoutConfig(log);
+    case ENOTSUPP:
+      return map === undefined ? undefined : "this kernel has no maps of this type with such flags or fields of values";
     case ENOENT:
     case ESRCH:
       return /BTF/.test(log) && !hasKernelBtf()

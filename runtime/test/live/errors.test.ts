@@ -78,6 +78,7 @@ describe("without the rights", () => {
       "program handle_execve: attach: EACCES " +
         "(/sys/kernel/tracing is not readable, mode 0700: needs root or CAP_DAC_READ_SEARCH)",
     ],
+    ["attaching to a tracepoint", ",+bpf,+perfmon,+dac_read_search", attach, undefined],
   ])("%s with nobody's rights%s", (_, caps, program, message) => {
     const [said] = saidBy(program, { prefix: nobody(caps) });
     expect(said).toMatchObject(message === undefined ? { ok: expect.anything() } : { name: "BpfError", message });

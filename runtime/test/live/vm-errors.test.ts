@@ -2,10 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { release } from "node:os";
-import { expect, test } from "vitest";
-import { Fds } from "../../../fixtures/fds.skel.ts";
+import { describe, expect, test } from "vitest";
+import { type BpfMap, map } from "../../src/gen1.ts";
 import { isAtLeast } from "../../src/library/kernel.ts";
 import { saidBy } from "../support/child.ts";
+import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 
 test("a tracepoint without CAP_SYS_ADMIN, where perf events are for nobody else, names the sysctl", ({ skip }) => {
@@ -27,11 +28,24 @@ test("a tracepoint without CAP_SYS_ADMIN, where perf events are for nobody else,
   );
 });
 
-test("a map that is younger than the kernel says which Linux has it", ({ skip }) => {
-  if (isAtLeast(release(), "6.2")) skip("this kernel has every map of the fixture");
-  const error = thrownBy(() => Fds.load());
-  expect(error).toMatchObject({ name: "BpfError", code: "EINVAL" });
-  expect(error.message).toBe(
-    `fds: bpf_object__load: EINVAL (maps of type cgrp_storage need Linux >= 6.2, this is ${release()})`,
-  );
+describe("a map that the kernel is too old for", () => {
+  interface Odd {
+    maps: { odd: BpfMap };
+    progs: {};
+    sections: {};
+    structOps: {};
+  }
+  const messageFor = (definition: string): string => {
+    const bytes = compile(`${definition} odd SEC(".maps");`);
+    const table = { maps: { odd: map("cgrp_storage") }, progs: {}, sections: {} };
+    return thrownBy(() => skeletonOf<Odd>(bytes, table).load()).message;
+  };
+
+  test("by its type says which Linux has it", ({ skip }) => {
+    if (isAtLeast(release(), "6.2")) skip("this kernel has it");
+    const type = "__uint(type, 32); __uint(map_flags, 1); __type(key, int); __type(value, u64);";
+    expect(messageFor(`struct { ${type} }`)).toBe(
+      `test: bpf_object__load: EINVAL (maps of type cgrp_storage need Linux >= 6.2, this is ${release()})`,
+    );
+  });
 });
