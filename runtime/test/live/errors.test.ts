@@ -147,6 +147,18 @@ describe("a map that the kernel refuses", () => {
     });
   });
 
+  test("for want of memory, says whose limit it may be", () => {
+    const definition =
+      "__uint(type, BPF_MAP_TYPE_ARRAY); __uint(key_size, 4); __uint(value_size, 0x10000); __uint(max_entries, 0x4000000);";
+    expect(refusalOf(definition)).toMatchObject({
+      name: "BpfError",
+      code: "ENOMEM",
+      map: "odd",
+      message:
+        "test: bpf_object__load: ENOMEM (the kernel's memory limit for this cgroup is reached, or a map is too large)",
+    });
+  });
+
   test("for its size, says what it would hold", () => {
     const definition =
       "__uint(type, BPF_MAP_TYPE_HASH); __uint(key_size, 4); __uint(value_size, 8); __uint(max_entries, 0xffffffff);";
