@@ -41,7 +41,7 @@ function stageOf(stages: readonly (readonly string[])[], folder: string, file: s
 }
 
 const GENERATOR = [
-  ["version", "errors"],
+  ["version", "errors", "group"],
   ["elf"],
   ["btf", "bytecode"],
   ["object"],

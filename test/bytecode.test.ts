@@ -142,6 +142,24 @@ describe.each(["little", "big"] as const)("%s-endian: r1 to r3 before the call",
       [unknown, unknown, unknown],
     ],
     [
+      "a spill under a write to what is in the stack on one way only",
+      [
+        ...[mov(1, 1), spill(-8, 1), copy(6, 10), add(6, -8), branch(1), mov(6, 0)],
+        ...([[0x7b, 6, 7, 0, 0], fill(1, -8), HERE, EXIT] as const),
+      ],
+      {},
+      [unknown, unknown, unknown],
+    ],
+    [
+      "a spill whose address is still in a slot that was written to",
+      [
+        ...[copy(7, 10), spill(-16, 7), mov(6, 1), spill(-8, 6)],
+        ...([[0x62, 10, 0, -16, 0], call(5), fill(1, -8), HERE, EXIT] as const),
+      ],
+      {},
+      [unknown, unknown, unknown],
+    ],
+    [
       "a packet read by the old instructions",
       [mov(1, 1), mov(6, 3), [0x30, 0, 0, 0, 12], copy(2, 6), HERE, EXIT],
       {},

@@ -73,6 +73,31 @@ test.each<[string, MapModel, MapLayout, string, string]>([
     "s.CgroupStorage<bigint, number>",
     "s.cgroupStorage(s.u64, s.u32)",
   ],
+  ["records of no type", model("ringbuf"), layout({ events: [] }), "s.RingBuf", "s.ringbuf()"],
+  ["records of one type", model("ringbuf"), layout({ events: [u64] }), "s.RingBuf<bigint>", "s.ringbuf(s.u64)"],
+  [
+    "records of several types",
+    model("perf_event_array"),
+    layout({ events: [u64, text, { ...u32, layout: { kind: "scalar", scalar: "s64" } }] }),
+    "s.PerfEventArray<bigint | string>",
+    "s.perfEventArray(s.u64, s.chars(8), s.s64)",
+  ],
+  [
+    "a perf event array of no type",
+    model("perf_event_array"),
+    layout({ events: [] }),
+    "s.PerfEventArray",
+    "s.perfEventArray()",
+  ],
+  ["commands", model("user_ringbuf"), layout({ events: [text] }), "s.UserRingBuf<string>", "s.userRingbuf(s.chars(8))"],
+  ["commands of no type", model("user_ringbuf"), layout({ events: [] }), "s.UserRingBuf", "s.userRingbuf()"],
+  [
+    "ring buffers in a map, which declare their type",
+    model("array_of_maps", { inner: model("ringbuf", { typeId: 27, keySize: 0, valueSize: 8, maxEntries: 4096 }) }),
+    layout({ key: u32, inner: layout({ events: [u64] }) }),
+    "s.ArrayOfMaps<s.RingBuf<bigint>>",
+    "s.arrayOfMaps(s.ringbuf(s.u64), { type: 27, keySize: 0, valueSize: 0, maxEntries: 4096 })",
+  ],
   ["a kind from the future", model("type_99"), layout({ key: u32, value: u64 }), "s.BpfMap", 's.map("type_99")'],
 ])("%s", (_, map, use, type, table) => {
   expect(mapHandle(map, use, { names: { skeleton: "M", types: {}, inits: {} }, bigEndian: false })).toEqual({

@@ -4,6 +4,7 @@
 import { R_BPF_64_64, SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
 import type { Elf, ElfRelocation, ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { sectionData } from "../elf/read.ts";
+import { groupBy } from "../group.ts";
 import { analyse, type Extent, type Wide } from "./flow.ts";
 import { CALL, CALLS_HELPER, type Code, INSTRUCTION_SIZE, LDDW, openCode } from "./instructions.ts";
 import type { Value } from "./state.ts";
@@ -30,8 +31,11 @@ const UNKNOWN: readonly Value[] = [undefined, undefined, undefined, undefined, u
 
 /** All calls of `helpers`, by place. Where the code cannot be followed, the arguments are unknown. */
 export function findHelperCalls(bytes: Uint8Array, elf: Elf, helpers: ReadonlySet<number>): HelperCall[] {
-  const functions = groupBySection(elf.symbols.filter(({ kind }) => kind === "func"));
-  const relocations = groupBySection(elf.relocations);
+  const functions = groupBy(
+    elf.symbols.filter(({ kind }) => kind === "func"),
+    ({ section }) => section,
+  );
+  const relocations = groupBy(elf.relocations, ({ section }) => section);
   return elf.sections
     .filter(({ type, flags }) => type === SHT_PROGBITS && (flags & SHF_EXECINSTR) !== 0)
     .flatMap((section) => {
@@ -41,18 +45,6 @@ export function findHelperCalls(bytes: Uint8Array, elf: Elf, helpers: ReadonlySe
         callsOf(section, part, code, wide, helpers),
       );
     });
-}
-
-function groupBySection<T extends { readonly section: ElfSymbol["section"] }>(
-  items: readonly T[],
-): ReadonlyMap<ElfSymbol["section"], readonly T[]> {
-  const groups = new Map<ElfSymbol["section"], T[]>();
-  for (const item of items) {
-    const group = groups.get(item.section);
-    if (group === undefined) groups.set(item.section, [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 interface Part extends Extent {

@@ -17,7 +17,7 @@ export type Wide = (index: number) => Value;
 const LONGEST = 1_000_000;
 const MOST_BLOCKS = 1 << 16;
 /** How often an instruction is looked at, on average: a loop costs one more for what it changes. */
-const PASSES = 16;
+const PASSES = 8;
 
 /** Where control can go after an instruction; undefined: where nobody knows. */
 function targetsOf({ code, offset, imm }: Instruction, index: number): readonly number[] | undefined {

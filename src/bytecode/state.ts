@@ -159,9 +159,9 @@ function storeAtomically(state: State, instruction: Instruction): void {
 
 /** Forgets the slots that `width` bytes from `offset` touch; an address that was in one may still be there. */
 function forget(state: State, offset: number, width: number): void {
-  for (let slot = 1; slot <= SLOTS; slot++) {
-    const start = -slot * SLOT_SIZE;
-    if (start >= offset + width || start + SLOT_SIZE <= offset) continue;
+  const first = Math.max(1, Math.floor(-(offset + width) / SLOT_SIZE) + 1);
+  const last = Math.min(SLOTS, Math.ceil(-offset / SLOT_SIZE));
+  for (let slot = first; slot <= last; slot++) {
     if (isFrame(state[REGISTERS + slot - 1])) state[ESCAPED] = 1n;
     state[REGISTERS + slot - 1] = undefined;
   }

@@ -4,7 +4,8 @@
 import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
-import { type Candidate, findAuthors, structsOfSize } from "./authors.ts";
+import { groupBy } from "../group.ts";
+import { type Candidate, findAuthors, namedStructs } from "./authors.ts";
 import { type EventCall, findEventCalls } from "./eventcalls.ts";
 import type { EventsModel, MapModel, ProgramModel } from "./model.ts";
 import type { Source } from "./source.ts";
@@ -40,7 +41,17 @@ export function withEvents(
 ): MapModel[] {
   if (!maps.some((map) => isEventMap(map) || (map.inner && isEventMap(map.inner)))) return [...maps];
   const sent = findEventCalls(source, bytes, maps);
-  const authors = findAuthors(source, bytes, maps, programs);
+  const byMap = groupBy([...sent.ringbuf, ...sent.perf_event_array], ({ map }) => map);
+  const bySize = groupBy(findAuthors(source, bytes, maps, programs), ({ size }) => size);
+  let named: ReadonlyMap<number, readonly Candidate[]> | undefined;
+  const structs: Structs = {
+    authors: (size) => bySize.get(size) ?? [],
+    others: (size) => (named ??= groupBy(namedStructs(source.types), (one) => one.size)).get(size) ?? [],
+  };
+  const strays = {
+    ringbuf: sent.ringbuf.find(({ map }) => map === undefined),
+    perf_event_array: sent.perf_event_array.find(({ map }) => map === undefined),
+  };
   return maps.map((map) => {
     // Programs reach inner maps by lookups: their code does not tell which.
     if (map.inner !== undefined && isEventMap(map.inner)) {
@@ -54,14 +65,11 @@ export function withEvents(
       return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
     }
     if (!isEventMap(map)) return map;
-    const calls = map.type === "ringbuf" || map.type === "perf_event_array" ? sent[map.type] : [];
-    const own = calls.filter((call) => call.map === map.name);
+    const own = byMap.get(map.name) ?? [];
     const sizes = [...new Set(own.map(({ size }) => size))].filter((size) => size !== undefined).sort((a, b) => a - b);
-    const stray = calls.find((call) => call.map === undefined);
-    const events =
-      declaredOf(source.types, map, sizes) ??
-      infer(source.types, map, stray === undefined ? own : [...own, stray], sizes, authors);
-    return { ...map, events };
+    const stray = map.type === "ringbuf" || map.type === "perf_event_array" ? strays[map.type] : undefined;
+    const calls = stray === undefined ? own : [...own, stray];
+    return { ...map, events: declaredOf(source.types, map, sizes) ?? infer(map, calls, sizes, structs) };
   });
 }
 
@@ -81,13 +89,14 @@ function declaredOf(types: readonly BtfType[], map: MapModel, sizes: readonly nu
 /** What to write where nothing can be inferred. */
 const remedy = ({ name }: MapModel, type = "TYPE"): string => `say what they are: gen --event ${name}=${type}`;
 
-function infer(
-  types: readonly BtfType[],
-  map: MapModel,
-  calls: readonly EventCall[],
-  sizes: readonly number[],
-  authors: readonly Candidate[],
-): EventsModel {
+/** The structs of an object, by size. */
+interface Structs {
+  readonly authors: (size: number) => readonly Candidate[];
+  /** Of anybody's. */
+  readonly others: (size: number) => readonly Candidate[];
+}
+
+function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], structs: Structs): EventsModel {
   if (calls.length === 0) return untyped(sizes);
   const stray = calls.find((call) => call.map === undefined);
   if (stray !== undefined)
@@ -97,8 +106,8 @@ function infer(
     return untyped(sizes, `${plain(variable.caller)} sends a size that is not constant (${remedy(map)})`);
   const inferred: TypeId[] = [];
   for (const size of sizes) {
-    const fitting = authors.filter((author) => author.size === size);
-    if (fitting.length !== 1) return untyped(sizes, undecided(types, map, size, fitting));
+    const fitting = structs.authors(size);
+    if (fitting.length !== 1) return untyped(sizes, undecided(map, size, structs));
     inferred.push(fitting[0]!.type);
   }
   if (sizes.length > 1 && !areApart(map, sizes, calls))
@@ -111,12 +120,12 @@ function areApart(map: MapModel, sizes: readonly number[], calls: readonly Event
   return lengths.size === sizes.length && !calls.some(({ longer }) => longer);
 }
 
-function undecided(types: readonly BtfType[], map: MapModel, size: number, fitting: readonly Candidate[]): string {
+function undecided(map: MapModel, size: number, { authors, others: all }: Structs): string {
   const sent = `programs send ${size} ${size === 1 ? "byte" : "bytes"}`;
-  const several = fitting.map(({ spelled }) => spelled);
+  const several = authors(size).map(({ spelled }) => spelled);
   if (several.length > 0)
     return `${sent}, the size of ${listed(several)} (${remedy(map, plain(several[0]!.replace(/^(struct|union) /, "")))})`;
-  const others = structsOfSize(types, size).map(({ spelled }) => spelled);
+  const others = all(size).map(({ spelled }) => spelled);
   const seen = others.length > 0 ? `, BTF has ${listed(others)}` : "";
   const line = `${others.length > 0 ? plain(others[0]!) : "struct event"} *unused_event __attribute__((unused));`;
   return `${sent}, which no struct of a global, map value or parameter has${seen} (add ${line} or ${remedy(map)})`;

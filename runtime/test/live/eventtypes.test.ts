@@ -9,6 +9,8 @@ import {
   type UserRingBuf,
   userRingbuf,
 } from "../../src/gen1.ts";
+import { EventDeclared } from "../../../fixtures/event_declared.skel.ts";
+import { EventTypes } from "../../../fixtures/event_types.skel.ts";
 import { setLogger } from "../../src/index.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
@@ -80,6 +82,13 @@ test("another map's second try is still told", () => {
   const error = thrownBy(() => skeleton.load());
   expect(error).toMatchObject({ name: "BpfError", code: "EINVAL" });
   expect(warnings.filter((text) => text.includes("Retrying without BTF")).length).toBeGreaterThan(0);
+});
+
+test("generated modules of declared and inferred types load", () => {
+  using declared = EventDeclared.load();
+  expect(declared.maps.commands.type).toBe("user_ringbuf");
+  using inferred = EventTypes.load();
+  expect(inferred.maps.two_sizes.type).toBe("ringbuf");
 });
 
 test("a map in the kernel with the same declaration can take its place", () => {
