@@ -85,6 +85,30 @@ describe("without the rights", () => {
   });
 });
 
+test("with all rights but a seccomp filter that forbids bpf(2), the error says that it is the filter", () => {
+  const number = process.arch === "arm64" ? 280 : 321; // __NR_bpf
+  const program = `
+    import { createRequire } from "node:module";
+    import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+    const koffi = createRequire(import.meta.url)("koffi");
+    // struct sock_filter: is it bpf(2)? then EPERM, else as ever.
+    const code = new Uint32Array([0x20, 0, 0x01000015, ${number}, 0x06, 0x00050001, 0x06, 0x7fff0000]);
+    const filter = new BigUint64Array([4n, BigInt(koffi.address(code.buffer))]);
+    const prctl = koffi.load(null).func("int prctl(int option, size_t a, size_t b, size_t c, size_t d)");
+    say(() => [prctl(38, 1, 0, 0, 0), prctl(22, 2, koffi.address(filter.buffer), 0, 0)]);
+    say(() => ExecveCounter.load());
+  `;
+  expect(saidBy(program)).toMatchObject([
+    { ok: [0, 0] },
+    {
+      name: "BpfError",
+      message:
+        "execve_counter: bpf_object__load: EPERM (the capabilities are there: " +
+        "the seccomp filter of this container must allow bpf(2))",
+    },
+  ]);
+});
+
 describe("what this machine has not", () => {
   /** In a mount namespace of its own, with nothing in these folders. */
   const without = (...folders: readonly string[]): string[] => {
