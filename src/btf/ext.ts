@@ -11,7 +11,7 @@ const CORE_END = 32;
 const SECTION_HEADER = 8;
 const RECORD = 16;
 /** BPF_CORE_TYPE_ID_LOCAL: the one kind that asks nothing of the kernel. */
-const TYPE_ID_LOCAL = 6;
+export const TYPE_ID_LOCAL = 6;
 
 /** What asks whether something is there and can do without: of fields, types (by name, by layout) and values. */
 export const EXISTENCE: ReadonlySet<number> = new Set([2, 8, 12, 10]);

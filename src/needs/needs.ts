@@ -2,7 +2,7 @@
 // machine has it is src/live/'s to say.
 
 import { reachedHelpers } from "../bytecode/reach.ts";
-import { EXISTENCE, readCoreTypes } from "../btf/ext.ts";
+import { EXISTENCE, readCoreTypes, TYPE_ID_LOCAL } from "../btf/ext.ts";
 import type { BtfType } from "../btf/types.ts";
 import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
@@ -80,7 +80,7 @@ function readCoreNames(bytes: Uint8Array, elf: Elf, types: readonly BtfType[]): 
   if (section === undefined) return new Map();
   const data = sectionData(bytes, section);
   const all = readCoreTypes(data, elf.endian);
-  const used = readCoreTypes(data, elf.endian, (kind) => kind !== 6 && !EXISTENCE.has(kind));
+  const used = readCoreTypes(data, elf.endian, (kind) => kind !== TYPE_ID_LOCAL && !EXISTENCE.has(kind));
   const names = new Map<string, boolean>();
   for (const id of all) {
     const type = types[id];
