@@ -96,11 +96,34 @@ const slow = [
 /** No kernel takes a tenth of this. */
 const limits = { quick: 240, full: 1500 }; // in seconds
 
+/** What a test file wants on the kernel's command line: its line `// kernel command line: lockdown=confidentiality`. */
+function commandLineOf(file) {
+  return /^\/\/ kernel command line: (.*)$/m.exec(readFileSync(source(file), "utf8"))?.[1] ?? "";
+}
+
 /**
- * Runs `files` on the kernel in `folder`; each test as `{ name, status, why, ms }`.
+ * Runs `files` on the kernel in `folder`, booted once for each command line that they want; each test as `{ name, status, why, ms }`.
  * @throws Error when the guest or the process did not come to its end
  */
-export async function runOnKernel(folder, files, { full }) {
+export async function runOnKernel(folder, files, options) {
+  const ends = [];
+  for (const append of new Set(files.map(commandLineOf)))
+    ends.push(
+      await runInBoot(
+        folder,
+        files.filter((file) => commandLineOf(file) === append),
+        append,
+        options,
+      ),
+    );
+  return {
+    status: Math.max(...ends.map(({ status }) => status)),
+    tests: ends.flatMap(({ tests }) => tests),
+    stderr: ends.map(({ stderr }) => stderr).join(""),
+  };
+}
+
+async function runInBoot(folder, files, append, { full }) {
   const output = join(paths.cache, "kernel-tests", "live.mjs");
   mkdirSync(dirname(output), { recursive: true });
   await bundle(files, output);
@@ -109,6 +132,7 @@ export async function runOnKernel(folder, files, { full }) {
   const env = { EBPF_SKEL_REQUIRE_ROOT: "1", EBPF_SKEL_LEAVE_OUT: full ? "" : slow.join("|") };
   if (process.env.EBPF_SKEL_LIBBPF !== undefined) env.EBPF_SKEL_LIBBPF = process.env.EBPF_SKEL_LIBBPF;
   const { status, stdout, stderr } = await runInVm(folder, command, {
+    append,
     env,
     seconds: full ? limits.full : limits.quick,
   });

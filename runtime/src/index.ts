@@ -132,6 +132,8 @@ export type { KeyedMap } from "./maps/keyed.ts";
 export type { PerCpuMap } from "./maps/percpu.ts";
 export type { PushOptions } from "./maps/queue.ts";
 export type { ObjectOptions } from "./object/open.ts";
+export type { Capability } from "./library/host.ts";
+export { machine, type Machine } from "./library/machine.ts";
 export { setLogger, type Logger, type LogLevel } from "./library/print.ts";
 export type { BpfProgram, ContextOf, Program } from "./program.ts";
 export type { ProgramInfo, ProgramStats } from "./program/info.ts";

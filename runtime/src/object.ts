@@ -3,13 +3,11 @@
 
 import { StateError } from "./errors.ts";
 import type { Library } from "./library.ts";
-import { bpfError } from "./library/failure.ts";
 import { canListen, type Log, withLogBut, withoutLog } from "./library/print.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
-import { loadHint } from "./object/hints.ts";
+import { loadError } from "./object/failure.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
-import { findRefusal, verifierError } from "./object/verifier.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
 import type { StructOpsCore } from "./structops.ts";
 import type { LiveBytes } from "./sections/bytes.ts";
@@ -45,11 +43,14 @@ export class BpfObject implements ProgramOwner {
   #phase: Phase = "open";
   #closeAfterLoad = false;
   #closing: Promise<void> | undefined;
+  /** Until load has succeeded: its errors tell lines of the source. */
+  #bytes: Uint8Array | undefined;
   readonly #work = new Set<Promise<unknown>>();
 
   constructor(library: Library, bytes: Uint8Array, name: string, options: ObjectOptions) {
     this.library = library;
     this.name = name;
+    this.#bytes = bytes;
     this.#pointer = openObject(library, bytes, name, options);
   }
 
@@ -212,9 +213,19 @@ export class BpfObject implements ProgramOwner {
   #loaded(result: number, log: Log | undefined, buffers: readonly LogBuffer[]): void {
     if (result >= 0) {
       this.#phase = "loaded";
+      this.#bytes = undefined;
       return;
     }
-    const error = this.#loadError(-result, log, buffers);
+    const error = loadError(this.library, {
+      errno: -result,
+      object: this.name,
+      bytes: this.#bytes!,
+      kinds: this.#loadable().map(({ kind }) => kind),
+      log,
+      refusal: refusalIn(buffers),
+      findMap: (name) => this.findMap(name),
+      findProgram: (name) => this.findProgram(name),
+    });
     this.close();
     throw error;
   }
@@ -223,20 +234,6 @@ export class BpfObject implements ProgramOwner {
   #isExpected(line: string): boolean {
     const map = /^libbpf: Error in bpf_create_map_xattr\((.*)\):.*Retrying without BTF\.$/.exec(line)?.[1];
     return map !== undefined && this.withoutBtf.has(map);
-  }
-
-  #loadError(errno: number, log: Log | undefined, buffers: readonly LogBuffer[]): Error {
-    const syscall = "bpf_object__load";
-    const printed = log?.text ?? "";
-    const refusal = findRefusal(printed) ?? refusalIn(buffers);
-    if (refusal !== undefined) return verifierError(errno, this.name, refusal, syscall);
-    const hint = loadHint(
-      errno,
-      this.#loadable().map(({ kind }) => kind),
-    );
-    const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
-    const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
-    return bpfError(this.library, { errno, syscall, object: this.name, where: this.name, map, program, hint, log });
   }
 
   #loadable(): readonly ProgramCore[] {

@@ -1,6 +1,8 @@
 // The verifier's log: where it is in libbpf's lines, and what of it an error shows.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { lastLine } from "../src/object/lines.ts";
 import { findRefusal, summarise } from "../src/object/verifier.ts";
 
 describe("summarise", () => {
@@ -24,6 +26,31 @@ describe("summarise", () => {
     ],
   ])("%s", (_, log, summary) => {
     expect(summarise(log)).toBe(summary);
+  });
+});
+
+describe("the line of C", () => {
+  const object = new Uint8Array(readFileSync(new URL("../../fixtures/verifier_fail.bpf.o", import.meta.url)));
+  test.each([
+    ["none in the log", "0: (b7) r0 = 0\n", undefined],
+    [
+      "as Linux before 6.9 prints it",
+      "; u64 *count = bpf_map_lookup_elem(&counts, &key);\n; *count += 1;\n5: (79)",
+      { place: "verifier_fail.bpf.c:17:9", text: "*count += 1;" },
+    ],
+    [
+      "as Linux 6.9 prints it",
+      "; *count += 1; @ verifier_fail.bpf.c:17\n5: (79)",
+      { place: "verifier_fail.bpf.c:17:9", text: "*count += 1;" },
+    ],
+    ["that the object does not have", "; other(); @ other.bpf.c:3\n", { place: "other.bpf.c:3", text: "other();" }],
+    ["without a number that the object does not have", "; other();\n", { place: undefined, text: "other();" }],
+  ])("%s", (_, log, line) => {
+    expect(lastLine(object, log)).toEqual(line);
+  });
+
+  test("is not told of bytes without sections", () => {
+    expect(lastLine(new Uint8Array(64), "; x;\n")).toEqual({ place: undefined, text: "x;" });
   });
 });
 

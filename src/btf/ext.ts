@@ -11,10 +11,17 @@ const CORE_END = 32;
 const SECTION_HEADER = 8;
 const RECORD = 16;
 /** BPF_CORE_TYPE_ID_LOCAL: the one kind that asks nothing of the kernel. */
-const TYPE_ID_LOCAL = 6;
+export const TYPE_ID_LOCAL = 6;
 
-/** Ids of the types; as libbpf does, what is malformed is left aside. */
-export function readCoreTypes(bytes: Uint8Array, endian: "little" | "big"): ReadonlySet<TypeId> {
+/** What asks whether something is there and can do without: of fields, types (by name, by layout) and values. */
+export const EXISTENCE: ReadonlySet<number> = new Set([2, 8, 12, 10]);
+
+/** Ids of the types in records of some kinds (`enum bpf_core_relo_kind`); as libbpf does, what is malformed is left aside. */
+export function readCoreTypes(
+  bytes: Uint8Array,
+  endian: "little" | "big",
+  asks: (kind: number) => boolean = (kind) => kind !== TYPE_ID_LOCAL,
+): ReadonlySet<TypeId> {
   const ids = new Set<TypeId>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (at: number): number => (at + 4 <= bytes.length ? view.getUint32(at, endian === "little") : 0);
@@ -28,8 +35,7 @@ export function readCoreTypes(bytes: Uint8Array, endian: "little" | "big"): Read
   for (let at = start + 4; at + SECTION_HEADER <= end;) {
     const records = u32(at + 4);
     at += SECTION_HEADER;
-    for (let i = 0; i < records && at + size <= end; i++, at += size)
-      if (u32(at + 12) !== TYPE_ID_LOCAL) ids.add(u32(at + 4));
+    for (let i = 0; i < records && at + size <= end; i++, at += size) if (asks(u32(at + 12))) ids.add(u32(at + 4));
   }
   return ids;
 }

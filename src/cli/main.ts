@@ -114,6 +114,18 @@ const parser = yargs()
       runInspect(args);
     },
   )
+  .command(
+    "check <object>",
+    "say whether this machine has what an object needs",
+    (y) =>
+      y
+        .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
+        .option("json", { type: "boolean", default: false, describe: "print the answers as JSON" }),
+    async (args) => {
+      const { runCheck } = await import("./check.ts");
+      if (!(await runCheck(args))) process.exitCode = 1;
+    },
+  )
   .demandCommand(1, "name a command")
   .strict()
   .wrap(Math.min(100, process.stdout.columns ?? 100))

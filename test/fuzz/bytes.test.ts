@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { parseElf } from "../../src/elf/read.ts";
 import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
+import { readNeeds } from "../../src/needs/needs.ts";
 import type { ObjectModel } from "../../src/object/model.ts";
 import { fixtures, isLegacy } from "../support/fixtures.ts";
 import { readFileSync } from "node:fs";
@@ -78,6 +79,7 @@ test.each(fixtures.filter(({ name }) => !isLegacy(name)))(
       findings.check(() => {
         judge(input, () => parseElf(mutant));
         const { result, error } = judge(input, () => inspectObject(mutant));
+        judge(`${input}, needs`, () => readNeeds(mutant));
         const carried = judge(`${input}, carried`, () => carry(mutant));
         if (error !== undefined || carried.error !== undefined) return;
         accepted++;

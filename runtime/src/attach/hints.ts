@@ -15,7 +15,14 @@ import {
   ESRCH,
   ESTALE,
 } from "../library/errno.ts";
-import { deviceName, inUserNamespace, missingCapabilities, perfEventParanoid, tracefs } from "../library/host.ts";
+import {
+  deviceName,
+  inUserNamespace,
+  lockdown,
+  missingCapabilities,
+  perfEventParanoid,
+  tracefs,
+} from "../library/host.ts";
 
 const viaTracefs: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracepoint", "kprobe", "ksyscall"]);
 const viaPerf: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
@@ -103,6 +110,9 @@ function kernelLacks(kind: ProgramKind, errno: number): string | undefined {
 function notFound(kind: ProgramKind, target: string): string | undefined {
   switch (kind) {
     case "tracepoint":
+      // kernel/trace/trace.c, `tracing_init_dentry`
+      if (lockdown() === "confidentiality")
+        return "the kernel is locked down, lockdown=confidentiality: tracefs is empty";
       if (tracefs() === undefined) return "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing";
       return `there is no tracepoint ${target}: see /sys/kernel/tracing/available_events`;
     case "raw_tracepoint":

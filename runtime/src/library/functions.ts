@@ -10,6 +10,8 @@ export const functions = {
   libbpf_bpf_prog_type_str: ["str", ["int"]],
   libbpf_bpf_map_type_str: ["str", ["int"]],
   libbpf_prog_type_by_name: ["int", ["str", "ptr", "ptr"]],
+  libbpf_probe_bpf_prog_type: ["int", ["int", "ptr"]],
+  libbpf_probe_bpf_map_type: ["int", ["int", "ptr"]],
 
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
@@ -82,6 +84,8 @@ export const functions = {
   bpf_link__fd: ["int", ["ptr"]],
   bpf_link__disconnect: ["void", ["ptr"]],
   bpf_link__destroy: ["int", ["ptr"]],
+
+  bpf_prog_load: ["int", ["int", "str", "str", "ptr", "size", "ptr"]],
 
   bpf_map_lookup_elem: ["int", ["int", "ptr", "ptr"]],
   bpf_map_update_elem: ["int", ["int", "ptr", "ptr", "u64"]],

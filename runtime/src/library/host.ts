@@ -1,6 +1,7 @@
 // What this machine says of the rights and settings that BPF depends on, read from /proc and /sys when a call has failed.
 
 import { addressOf, libc } from "../native.ts";
+import { isAtLeast, kernelRelease, sysctl } from "./kernel.ts";
 
 function readText(path: string): string | undefined {
   try {
@@ -16,13 +17,14 @@ const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CA
 /** A capability that loading or attaching may need. */
 export type Capability = keyof typeof capabilities;
 
-/** Which of `wanted` this thread's effective set lacks; CAP_SYS_ADMIN stands for all of them. */
+/** Which of `wanted` this thread's effective set lacks; CAP_SYS_ADMIN stands for all of them, and before Linux 5.8 is needed for all. */
 export function missingCapabilities(wanted: readonly Capability[]): readonly Capability[] {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readText("/proc/thread-self/status") ?? "")?.[1];
   if (effective === undefined) return [];
   const bits = BigInt(`0x${effective}`);
   const has = (name: Capability): boolean => ((bits >> BigInt(capabilities[name])) & 1n) === 1n;
-  return has("CAP_SYS_ADMIN") ? [] : wanted.filter((name) => !has(name));
+  if (has("CAP_SYS_ADMIN")) return [];
+  return isAtLeast(kernelRelease(), "5.8") ? wanted.filter((name) => !has(name)) : ["CAP_SYS_ADMIN"];
 }
 
 /** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
@@ -44,14 +46,15 @@ export function hasKernelBtf(): boolean {
 
 /** The directory where libbpf looks for tracepoints, and whether this process may read it; undefined: not mounted. */
 export function tracefs(): { path: string; mode: string; readable: boolean } | undefined {
-  const { accessSync, constants, statSync } = process.getBuiltinModule("node:fs");
+  const { opendirSync, statSync } = process.getBuiltinModule("node:fs");
   // As libbpf's `tracefs_path`: debugfs first.
   for (const path of ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"]) {
     try {
       const mode = `0${(statSync(path).mode & 0o777).toString(8)}`;
       if (path.endsWith("debug/tracing") || readText("/proc/self/mounts")?.includes(` ${path} `) === true) {
         try {
-          accessSync(`${path}/events`, constants.R_OK | constants.X_OK);
+          // access(2) would leave CAP_DAC_READ_SEARCH aside.
+          opendirSync(`${path}/events`).closeSync();
           return { path, mode, readable: true };
         } catch {
           return { path, mode, readable: false };
@@ -66,8 +69,7 @@ export function tracefs(): { path: string; mode: string; readable: boolean } | u
 
 /** The sysctl kernel.perf_event_paranoid. */
 export function perfEventParanoid(): number | undefined {
-  const text = readText("/proc/sys/kernel/perf_event_paranoid");
-  return text === undefined ? undefined : Number(text);
+  return sysctl("kernel.perf_event_paranoid");
 }
 
 /** The name of the network device with this number, in this thread's namespace; undefined: there is none. */

@@ -1,8 +1,30 @@
 // What to do when an object does not load, where the errno alone would leave the user guessing.
 
 import type { ProgramKind } from "../abi.ts";
-import { E2BIG, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH } from "../library/errno.ts";
+import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM, ESRCH } from "../library/errno.ts";
 import { type Capability, hasKernelBtf, inUserNamespace, lockdown, missingCapabilities } from "../library/host.ts";
+import { hasSeccompFilter, isAtLeast, type KernelType, kernelRelease, sysctl } from "../library/kernel.ts";
+
+/** What was to be loaded, as far as the lines of libbpf and the tables tell. */
+export interface LoadAttempt {
+  readonly errno: number;
+  /** Of the programs that are loaded. */
+  readonly kinds: readonly ProgramKind[];
+  /** The map that was not created. */
+  readonly map?: FailedMap | undefined;
+  /** Of the program that was refused without a word of the verifier. */
+  readonly programType?: KernelType | undefined;
+  /** What libbpf printed, or the verifier. */
+  readonly log: string;
+}
+
+/** Sizes are bytes. */
+export interface FailedMap {
+  readonly type: KernelType | undefined;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+}
 
 // kernel/bpf/syscall.c, `is_perfmon_prog_type` and `is_net_admin_prog_type`.
 const tracing: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
@@ -34,35 +56,88 @@ const network: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "netfilter",
 ]);
 
-/** A hint for loading programs of these kinds; undefined: libbpf's own words must do. */
-export function loadHint(errno: number, kinds: readonly ProgramKind[]): string | undefined {
-  const traces = kinds.some((kind) => tracing.has(kind));
+/** The capabilities that loading programs of these kinds takes. */
+export function loadCapabilities(kinds: readonly ProgramKind[]): Capability[] {
+  const wanted: Capability[] = ["CAP_BPF"];
+  if (kinds.some((kind) => tracing.has(kind))) wanted.push("CAP_PERFMON");
+  if (kinds.some((kind) => network.has(kind))) wanted.push("CAP_NET_ADMIN");
+  return wanted;
+}
+
+/** A hint for a failed load; undefined: libbpf's own words must do. */
+export function loadHint(attempt: LoadAttempt): string | undefined {
+  const { errno, map, log } = attempt;
   switch (errno) {
-    case EPERM: {
-      const wanted: Capability[] = ["CAP_BPF"];
-      if (traces) wanted.push("CAP_PERFMON");
-      if (kinds.some((kind) => network.has(kind))) wanted.push("CAP_NET_ADMIN");
-      const missing = missingCapabilities(wanted);
-      if (inUserNamespace()) return "this is a user namespace, whose capabilities do not count for BPF";
-      if (missing.length > 0) return `needs ${list(missing)}, or root`;
-      return "the capabilities are there: a seccomp filter or security module forbids it, or before Linux 5.11 RLIMIT_MEMLOCK";
-    }
+    case EPERM:
+      return notPermitted(attempt.kinds);
     case EINVAL:
-      return traces && lockdown() === "confidentiality"
-        ? "the kernel is locked down, lockdown=confidentiality: programs cannot read its memory"
-        : undefined;
+      return notKnown(attempt) ?? withoutConfig(log);
+    case ENOTSUPP:
+      return map === undefined ? undefined : "this kernel has no maps of this type with such flags or fields of values";
     case ENOENT:
     case ESRCH:
-      return hasKernelBtf()
-        ? undefined
-        : "the kernel has no BTF, /sys/kernel/btf/vmlinux is missing: it needs CONFIG_DEBUG_INFO_BTF=y";
+      return /BTF/.test(log) && !hasKernelBtf()
+        ? "the kernel has no BTF, /sys/kernel/btf/vmlinux is missing: it needs CONFIG_DEBUG_INFO_BTF=y"
+        : undefined;
     case ENOMEM:
       return "the kernel's memory limit for this cgroup is reached, or a map is too large";
+    case EAGAIN:
+      return "signals kept interrupting the verifier: load again";
     case E2BIG:
-      return "a map or program is larger than the kernel allows";
+      return map === undefined
+        ? "a map or program is larger than the kernel allows"
+        : `${map.maxEntries} entries of ${map.keySize} + ${map.valueSize} bytes are more than the kernel allows: lower maxEntries`;
     default:
       return undefined;
   }
+}
+
+/** In the order of likelihood: rights, then what else stands in the way of who has them. */
+function notPermitted(kinds: readonly ProgramKind[]): string {
+  if (inUserNamespace()) return "this is a user namespace, whose capabilities do not count for BPF";
+  const missing = missingCapabilities(loadCapabilities(kinds));
+  if (missing.length > 0) {
+    const disabled = sysctl("kernel.unprivileged_bpf_disabled") ?? 0;
+    // Only these ever were for everybody (kernel/bpf/syscall.c, `bpf_prog_load`).
+    const open = kinds.length > 0 && kinds.every((kind) => kind === "socket") && disabled > 0;
+    return `needs ${list(missing)}, or root${open ? `: kernel.unprivileged_bpf_disabled is ${disabled}` : ""}`;
+  }
+  const mode = lockdown();
+  const ways = [
+    ...(mode === undefined ? [] : [`the kernel is locked down, lockdown=${mode}`]),
+    ...(hasSeccompFilter()
+      ? ["the seccomp filter of this container must allow bpf(2)"]
+      : ["a security module forbids it"]),
+    ...(isAtLeast(kernelRelease(), "5.11") ? [] : ["before Linux 5.11 RLIMIT_MEMLOCK counts: ulimit -l unlimited"]),
+  ];
+  return `the capabilities are there: ${ways.join(", or ")}`;
+}
+
+/** A type that the table says this kernel is too old for. */
+function notKnown({ map, programType }: LoadAttempt): string | undefined {
+  const what = map === undefined ? "programs" : "maps";
+  const type = map?.type ?? programType;
+  if (type === undefined) return undefined;
+  const release = kernelRelease();
+  return isAtLeast(release, type.since)
+    ? undefined
+    : `${what} of type ${type.name} need Linux >= ${type.since}, this is ${release}`;
+}
+
+/** libbpf.c, `bpf_object__read_kconfig_file` */
+function withoutConfig(log: string): string | undefined {
+  return log.includes("failed to open system Kconfig")
+    ? `the kernel's configuration is neither in /proc/config.gz nor in /boot/config-${kernelRelease()}: give open({ kconfig })`
+    : undefined;
+}
+
+/** Lockdown takes helpers away that read kernel memory (kernel/trace/bpf_trace.c); the verifier then knows no such helper. */
+export function lockedDown(log: string): string | undefined {
+  const refused = /(?:unknown func|cannot use helper) bpf_probe_(?:read|write)/.test(log);
+  const mode = refused ? lockdown() : undefined;
+  return mode === undefined
+    ? undefined
+    : `the kernel is locked down, lockdown=${mode}: programs cannot ${/probe_write/.test(log) ? "write to processes" : "read its memory"}`;
 }
 
 function list(names: readonly string[]): string {

@@ -2,6 +2,7 @@
 
 import { VerifierError } from "../errors.ts";
 import { errnoName } from "../library/errno.ts";
+import type { SourceLine } from "./lines.ts";
 
 /** A program that the verifier refused, and its whole log. */
 export interface Refusal {
@@ -19,27 +20,39 @@ export function findRefusal(printed: string): Refusal | undefined {
 // What the verifier adds after its verdict (kernel/bpf/verifier.c, `print_verification_stats`).
 const statistics = /^(verification time|stack depth|processed \d+ insns|max_states_per_insn|mark_read)/;
 
-/** The verdict, one line before it where that is the instruction it is about, and how many lines are left out. */
-export function summarise(log: string): string {
+/** The verdict, with the instruction it is about and the line of C that became it, and how many lines are left out. */
+export function summarise(log: string, source?: SourceLine | undefined): string {
   const all = log.split("\n").map((line) => line.trim());
   const lines = all.filter((line) => line !== "" && !statistics.test(line));
   const verdict = lines.at(-1) ?? "no reason given";
   const before = lines.at(-2);
-  const shown = before !== undefined && /^\d+: \(/.test(before) ? `${before}: ${verdict}` : verdict;
-  const omitted = lines.length - (shown === verdict ? 1 : 2);
-  return omitted > 0 ? `${shown} (${omitted} ${omitted === 1 ? "line" : "lines"} omitted)` : shown;
+  const instruction = before !== undefined && /^\d+: \(/.test(before) ? [before] : [];
+  const place =
+    source === undefined ? [] : [source.place === undefined ? source.text : `${source.place}: ${source.text}`];
+  const shown = [...place, ...instruction, verdict];
+  const omitted = lines.length - shown.length;
+  const told = shown.join(": ");
+  return omitted > 0 ? `${told} (${omitted} ${omitted === 1 ? "line" : "lines"} omitted)` : told;
 }
 
 /** The error for a refused program of `object`. */
-export function verifierError(errno: number, object: string, refusal: Refusal, syscall: string): VerifierError {
+export function verifierError(
+  errno: number,
+  object: string,
+  refusal: Refusal,
+  syscall: string,
+  { source, hint }: { readonly source?: SourceLine | undefined; readonly hint?: string | undefined } = {},
+): VerifierError {
   const { program, log } = refusal;
   const code = errnoName(errno);
-  return new VerifierError(`program ${program}: refused by the verifier, ${code}: ${summarise(log)}`, {
+  const remedy = hint === undefined ? "" : ` (${hint})`;
+  return new VerifierError(`program ${program}: refused by the verifier, ${code}: ${summarise(log, source)}${remedy}`, {
     code,
     errno,
     syscall,
     object,
     program,
+    hint,
     log,
   });
 }

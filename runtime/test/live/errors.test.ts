@@ -1,9 +1,12 @@
 // What the kernel and libbpf refuse, and what the errors say of it: rights, the verifier, libbpf's own lines.
 
+import { readFileSync } from "node:fs";
+import { release } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ExecveCounter } from "../../../fixtures/execve_counter.skel.ts";
 import { VerifierFail } from "../../../fixtures/verifier_fail.skel.ts";
 import { type BpfMap, hash, type HashMap, map, type Program, u32, u64 } from "../../src/gen1.ts";
+import { isAtLeast } from "../../src/library/kernel.ts";
 import { isBpfError, isVerifierError, setLogger, type VerifierError } from "../../src/index.ts";
 import { saidBy } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
@@ -11,6 +14,16 @@ import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
 
 requireKernel();
+
+/** Lines that make the skeleton `compiled` of one program, in a process that may have no compiler. */
+function compiled(source: string, name: string, section: string): string {
+  const bytes = Buffer.from(compile(source)).toString("base64");
+  return `
+    import { skeletonOf } from "./runtime/test/support/clang.ts";
+    const bytes = new Uint8Array(Buffer.from("${bytes}", "base64"));
+    const compiled = skeletonOf(bytes, { maps: {}, progs: { ${name}: "${section}" }, sections: {} });
+  `;
+}
 
 describe("without the rights", () => {
   /** As nobody, with these capabilities and no others. */
@@ -37,7 +50,19 @@ describe("without the rights", () => {
     say(() => Nomaps.load());
   `;
 
+  const unprivileged = readFileSync("/proc/sys/kernel/unprivileged_bpf_disabled", "utf8").trim();
+
   test.each([
+    [
+      "a socket filter",
+      "",
+      `${compiled(`SEC("socket") int filter(void *ctx) { return 0; }`, "filter", "socket")}
+        say(() => compiled.load());
+      `,
+      unprivileged === "0"
+        ? undefined
+        : `test: bpf_object__load: EPERM (needs CAP_BPF, or root: kernel.unprivileged_bpf_disabled is ${unprivileged})`,
+    ],
     [
       "a tracepoint program",
       "",
@@ -53,10 +78,131 @@ describe("without the rights", () => {
       "program handle_execve: attach: EACCES " +
         "(/sys/kernel/tracing is not readable, mode 0700: needs root or CAP_DAC_READ_SEARCH)",
     ],
+    ["attaching to a tracepoint", ",+bpf,+perfmon,+dac_read_search", attach, undefined],
   ])("%s with nobody's rights%s", (_, caps, program, message) => {
     const [said] = saidBy(program, { prefix: nobody(caps) });
-    expect(said).toMatchObject({ name: "BpfError", message });
+    expect(said).toMatchObject(message === undefined ? { ok: expect.anything() } : { name: "BpfError", message });
   });
+});
+
+test("with all rights but a seccomp filter that forbids bpf(2), the error says that it is the filter", () => {
+  const number = process.arch === "arm64" ? 280 : 321; // __NR_bpf
+  const program = `
+    import { createRequire } from "node:module";
+    import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+    const koffi = createRequire(import.meta.url)("koffi");
+    // struct sock_filter: is it bpf(2)? then EPERM, else as ever.
+    const code = new Uint32Array([0x20, 0, 0x01000015, ${number}, 0x06, 0x00050001, 0x06, 0x7fff0000]);
+    const filter = new BigUint64Array([4n, BigInt(koffi.address(code.buffer))]);
+    const prctl = koffi.load(null).func("int prctl(int option, size_t a, size_t b, size_t c, size_t d)");
+    say(() => [prctl(38, 1, 0, 0, 0), prctl(22, 2, koffi.address(filter.buffer), 0, 0)]);
+    say(() => ExecveCounter.load());
+  `;
+  expect(saidBy(program)).toMatchObject([
+    { ok: [0, 0] },
+    {
+      name: "BpfError",
+      message:
+        "execve_counter: bpf_object__load: EPERM (the capabilities are there: " +
+        "the seccomp filter of this container must allow bpf(2))",
+    },
+  ]);
+});
+
+describe("what this machine has not", () => {
+  /** In a mount namespace of its own, with nothing in these folders. */
+  const without = (...folders: readonly string[]): string[] => {
+    const mounts = folders.map((folder) => `if [ -d ${folder} ]; then mount -t tmpfs none ${folder}; fi && `).join("");
+    return ["unshare", "--mount", "sh", "-c", `${mounts}exec "$@"`, "sh"];
+  };
+
+  test("BTF of the kernel", () => {
+    const program = `${compiled(`SEC("tp_btf/sys_enter") int enter(void *ctx) { return 0; }`, "enter", "tp_btf/sys_enter")}
+      say(() => compiled.load());
+    `;
+    const [said] = saidBy(program, { prefix: without("/sys/kernel/btf", "/boot", "/lib/modules", "/usr/lib/debug") });
+    expect(said).toMatchObject({
+      name: "BpfError",
+      code: "ESRCH",
+      message:
+        "test: bpf_object__load: ESRCH (the kernel has no BTF, /sys/kernel/btf/vmlinux is missing: " +
+        "it needs CONFIG_DEBUG_INFO_BTF=y)",
+    });
+  });
+
+  test("the kernel's configuration", () => {
+    const program = `
+      import { Kconfig } from "./fixtures/kconfig.skel.ts";
+      say(() => Kconfig.load());
+    `;
+    // Such a /proc has processes only.
+    const own = `mount -t proc -o subset=pid proc /proc && mount -t tmpfs none /boot && exec "$@"`;
+    const [said] = saidBy(program, { prefix: ["unshare", "--mount", "--pid", "--fork", "sh", "-c", own, "sh"] });
+    expect(said).toMatchObject({
+      name: "BpfError",
+      code: "EINVAL",
+      message:
+        "kconfig: bpf_object__load: EINVAL (the kernel's configuration is neither in /proc/config.gz " +
+        `nor in /boot/config-${release()}: give open({ kconfig }))`,
+    });
+  });
+});
+
+describe("a map that the kernel refuses", () => {
+  interface Odd {
+    maps: { odd: BpfMap };
+    progs: {};
+    sections: {};
+    structOps: {};
+  }
+  const refusalOf = (definition: string, type = "array"): Error => {
+    const bytes = compile(`struct { ${definition} } odd SEC(".maps");`);
+    return thrownBy(() => skeletonOf<Odd>(bytes, { maps: { odd: map(type) }, progs: {}, sections: {} }).load());
+  };
+  const sized = "__uint(key_size, 4); __uint(value_size, 8);";
+
+  test("for its type, says which Linux has it", ({ skip }) => {
+    if (isAtLeast(release(), "6.19")) skip("this kernel has every type that the table knows");
+    expect(refusalOf(`__uint(type, 34); ${sized} __uint(max_entries, 1);`)).toMatchObject({
+      name: "BpfError",
+      code: "EINVAL",
+      map: "odd",
+      message: `test: bpf_object__load: EINVAL (maps of type insn_array need Linux >= 6.19, this is ${release()})`,
+    });
+  });
+
+  test("for want of memory, says whose limit it may be", () => {
+    const definition =
+      "__uint(type, BPF_MAP_TYPE_ARRAY); __uint(key_size, 4); __uint(value_size, 0x10000); __uint(max_entries, 0x4000000);";
+    expect(refusalOf(definition)).toMatchObject({
+      name: "BpfError",
+      code: "ENOMEM",
+      map: "odd",
+      message:
+        "test: bpf_object__load: ENOMEM (the kernel's memory limit for this cgroup is reached, or a map is too large)",
+    });
+  });
+
+  test("for its size, says what it would hold", () => {
+    const definition =
+      "__uint(type, BPF_MAP_TYPE_HASH); __uint(key_size, 4); __uint(value_size, 8); __uint(max_entries, 0xffffffff);";
+    expect(refusalOf(definition, "hash")).toMatchObject({
+      name: "BpfError",
+      code: "E2BIG",
+      message:
+        "test: bpf_object__load: E2BIG (4294967295 entries of 4 + 8 bytes are more than the kernel allows: lower maxEntries)",
+    });
+  });
+});
+
+test("an object for another machine says so in libbpf's words", () => {
+  const bytes = compile(`SEC("socket") int filter(void *ctx) { return 0; }`);
+  bytes[18] = 62; // e_machine: x86-64
+  const error = thrownBy(() => skeletonOf(bytes, { maps: {}, progs: {}, sections: {} }).open());
+  expect(error).toMatchObject({ name: "BpfError", code: "ERR_LIBBPF_4001", errno: 4001 });
+  expect(error.message).toMatch(
+    /^test: bpf_object__open_mem: ERR_LIBBPF_4001 \(elf: .*not a valid eBPF object file\)$/,
+  );
 });
 
 describe("the verifier's refusal", () => {
@@ -65,7 +211,7 @@ describe("the verifier's refusal", () => {
     expect(isVerifierError(error)).toBe(true);
     expect(isBpfError(error, "EACCES")).toBe(true);
     expect(error.message).toMatch(
-      /^program count_unchecked: refused by the verifier, EACCES: \d+: \(79\) r\d = .*: R0 invalid mem access 'map_value_or_null' \(\d+ lines omitted\)$/,
+      /^program count_unchecked: refused by the verifier, EACCES: verifier_fail\.bpf\.c:17:9: \*count \+= 1;: \d+: \(79\) r\d = .*: R0 invalid mem access 'map_value_or_null' \(\d+ lines omitted\)$/,
     );
     expect(error).toMatchObject({ object: "verifier_fail", program: "count_unchecked", syscall: "bpf_object__load" });
     expect(error.log).toMatch(/R0 invalid mem access 'map_value_or_null'\nprocessed \d+ insns/);

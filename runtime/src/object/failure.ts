@@ -1,0 +1,60 @@
+// A failed bpf_object__load in, the error for it out: the verifier's refusal of one program, or a BpfError with a hint.
+
+import type { ProgramKind } from "../abi.ts";
+import type { BpfError } from "../errors.ts";
+import type { Library } from "../library.ts";
+import { bpfError } from "../library/failure.ts";
+import { mapType, programType } from "../library/kernel.ts";
+import type { Log } from "../library/print.ts";
+import { type FailedMap, loadHint, lockedDown } from "./hints.ts";
+import { lastLine } from "./lines.ts";
+import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
+
+/** What is known of a load that failed. */
+export interface FailedLoad {
+  readonly errno: number;
+  /** The skeleton's name. */
+  readonly object: string;
+  readonly bytes: Uint8Array;
+  /** Of the programs that are loaded. */
+  readonly kinds: readonly ProgramKind[];
+  readonly log: Log | undefined;
+  /** Found in a program's own buffer, where libbpf could not be heard. */
+  readonly refusal: Refusal | undefined;
+  /** `struct bpf_map *` and `struct bpf_program *` by name, or 0. */
+  readonly findMap: (name: string) => number;
+  readonly findProgram: (name: string) => number;
+}
+
+/** The error for a failed load of an object that is still open. */
+export function loadError(library: Library, failed: FailedLoad): BpfError {
+  const { errno, object, log, kinds } = failed;
+  const syscall = "bpf_object__load";
+  const printed = log?.text ?? "";
+  const refusal = findRefusal(printed) ?? failed.refusal;
+  if (refusal !== undefined) {
+    const source = lastLine(failed.bytes, refusal.log);
+    return verifierError(errno, object, refusal, syscall, { source, hint: lockedDown(refusal.log) });
+  }
+  const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
+  const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
+  const pointer = program === undefined ? 0 : failed.findProgram(program);
+  const hint = loadHint({
+    errno,
+    kinds,
+    map: map === undefined ? undefined : describeMap(library, failed.findMap(map)),
+    programType: pointer === 0 ? undefined : programType(library.fn("bpf_program__type")(pointer)),
+    log: printed,
+  });
+  return bpfError(library, { errno, syscall, object, where: object, map, program, hint, log });
+}
+
+function describeMap(library: Library, map: number): FailedMap | undefined {
+  if (map === 0) return undefined;
+  return {
+    type: mapType(library.fn("bpf_map__type")(map)),
+    keySize: library.fn("bpf_map__key_size")(map),
+    valueSize: library.fn("bpf_map__value_size")(map),
+    maxEntries: library.fn("bpf_map__max_entries")(map),
+  };
+}
