@@ -61,9 +61,9 @@ export class Consumer<S extends EventSource> {
   consume(fn: Handler, options: ConsumeOptions = {}): number {
     const { lazy = false, max = Infinity } = options;
     this.#checkHandler("consume", fn);
-    if (max !== Infinity && !(Number.isInteger(max) && max >= 0)) {
+    if (max !== Infinity && !(Number.isInteger(max) && max >= 1)) {
       const path = `map ${this.#map.name}: consume: max`;
-      throw new ValueError(`${path}: expected a number of events, got ${show(max)}`, path);
+      throw new ValueError(`${path}: expected at least 1, got ${show(max)}`, path);
     }
     const { source } = this;
     const wanted = this.#wanted(lazy, options);

@@ -1,6 +1,6 @@
 // Arenas: memory that a program allocates and writes and this process reads, and the other way round.
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { Arena, Node } from "../../../fixtures/arena.skel.ts";
 import { arena, type Arena as ArenaHandle } from "../../src/gen1.ts";
 import type { Loaded } from "../../src/index.ts";
@@ -10,6 +10,7 @@ import { addressOf, hostMemory, libc, openShared } from "../../src/native.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { where } from "../support/where.ts";
 
 requireKernel();
 
@@ -27,7 +28,7 @@ function run(fd: number): number {
   return opts.u32(retval);
 }
 
-describe.runIf(hasArenas)("an arena", () => {
+where(hasArenas).describe("an arena", () => {
   let live: Loaded<Arena>;
   beforeEach(() => {
     live = Arena.load();
@@ -165,7 +166,7 @@ struct { __uint(type, 33); __uint(map_flags, BPF_F_MMAPABLE | 1 << 17); __uint(m
   });
 });
 
-test.skipIf(hasArenas)("an older libbpf is named before it opens the object", () => {
+where(!hasArenas).test("an older libbpf is named before it opens the object", () => {
   expect(thrownBy(() => Arena.open())).toMatchObject({
     name: "UnsupportedError",
     message: `arena: map pages: needs libbpf >= 1.4, found ${openLibrary().version}`,

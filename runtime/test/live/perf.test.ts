@@ -299,7 +299,7 @@ describe("consume", () => {
       throw new Error("decoded");
     };
     const unknown: UnknownRecord[] = [];
-    expect(raw.consume(never, { unknown: (sample) => unknown.push(sample) })).toBe(2);
+    expect(raw.consume(never, { unknown: (sample) => unknown.push(sample) })).toBe(0);
     expect(unknown[0]).toMatchObject({ reason: "expected 24 or 40 bytes, got 12" });
     expect([...unknown[0]!.bytes.subarray(0, 8)]).toEqual(new Array(8).fill(0xab));
     call();
@@ -511,7 +511,7 @@ describe("events", () => {
       const timer = setInterval(() => ticks++, 5);
       for await (const _ of live.maps.samples) if (ticks >= 20) break;
       clearInterval(timer);
-      expect(ticks).toBe(20);
+      expect(ticks).toBeGreaterThanOrEqual(20);
     } finally {
       other.kill("SIGKILL");
     }

@@ -1,12 +1,13 @@
 // Arrays at the end of a section, made longer before load: what the program in the kernel then sees and writes.
 
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Globals } from "../../../fixtures/globals.skel.ts";
 import { Resize } from "../../../fixtures/resize.skel.ts";
 import type { Open } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { where } from "../support/where.ts";
 
 requireKernel();
 
@@ -19,7 +20,7 @@ function enter(times: number): void {
   for (let i = 0; i < times; i++) process.umask();
 }
 
-describe.runIf(canResize)("before load", () => {
+where(canResize).describe("before load", () => {
   test("what was written stays, what is new is zero", () => {
     using open = Resize.open();
     open.data.path = [
@@ -70,7 +71,7 @@ describe.runIf(canResize)("before load", () => {
   });
 });
 
-describe.runIf(canResize)("after load", () => {
+where(canResize).describe("after load", () => {
   const many = 5000;
 
   test("the program sees and writes every element", () => {
@@ -181,7 +182,7 @@ test("the lengths are fixed when the object is loaded or closed", () => {
   expect(thrownBy(resize(closed)).name).toBe("StateError");
 });
 
-test.skipIf(canResize)("an older libbpf is named, and changes nothing", () => {
+where(!canResize).test("an older libbpf is named, and changes nothing", () => {
   using open = Resize.open();
   expect(thrownBy(() => open.bss_sums.$resize("sums", 9))).toMatchObject({
     name: "UnsupportedError",

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { Events, type Numbered } from "../../../fixtures/events.skel.ts";
 import { saidBy } from "../support/child.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { where } from "../support/where.ts";
 
 requireKernel();
 
@@ -105,7 +106,7 @@ test("a timer has its turn while events stream", async () => {
   expect(lateness.sort((a, b) => a - b)[25]).toBeLessThan(20);
 });
 
-test.runIf(process.env["EBPF_SKEL_FULL"] === "1")("20 million events grow the process by less than 20 MB", () => {
+where(process.env["EBPF_SKEL_FULL"] === "1").test("20 million events grow the process by less than 20 MB", () => {
   const program = `
     import { Events } from "./fixtures/events.skel.ts";
     const live = Events.load();

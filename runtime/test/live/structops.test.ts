@@ -12,8 +12,12 @@ import { sendOver } from "../support/congestion.ts";
 import { thrownBy } from "../support/errors.ts";
 import { descriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { where } from "../support/where.ts";
 
 requireKernel();
+
+const hasShadows = openLibrary().atLeast(1, 4);
+const [younger, older] = [where(hasShadows), where(!hasShadows)];
 
 const names = ["skel_ca", "other_name", "linked_ca", "spare_ca"];
 
@@ -32,11 +36,9 @@ function listed(): unknown[] {
 
 let pins: ReturnType<typeof mountBpffs>;
 let held: Record<string, number>;
-let library: ReturnType<typeof openLibrary>;
 
 beforeAll(() => {
   pins = mountBpffs();
-  library = openLibrary();
 });
 afterAll(() => pins?.remove());
 beforeEach(() => (held = descriptors()));
@@ -137,16 +139,15 @@ describe("a map in .struct_ops, on every libbpf", () => {
 
 describe("a map in .struct_ops.link", () => {
   test("needs libbpf 1.4 here, for the section that load may leave out", () => {
-    if (library.atLeast(1, 4)) return StructOpsLink.open().close();
+    if (hasShadows) return StructOpsLink.open().close();
     const error = thrownBy(() => StructOpsLink.open());
     expect(error).toMatchObject({
       name: "UnsupportedError",
-      message: `struct_ops_link: struct_ops linked_ca: SEC(".struct_ops.link") needs libbpf >= 1.2, found ${library.version}`,
+      message: `struct_ops_link: struct_ops linked_ca: SEC(".struct_ops.link") needs libbpf >= 1.2, found ${openLibrary().version}`,
     });
   });
 
-  test("has a link of the kernel's, which can be pinned and taken up again", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("has a link of the kernel's, which can be pinned and taken up again", () => {
     const path = `${pins.folder}/linked`;
     const live = StructOpsLink.load();
     const link = live.structOps.linked_ca.attach();
@@ -161,8 +162,7 @@ describe("a map in .struct_ops.link", () => {
     rmSync(path);
   });
 
-  test("is attached again after detach", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("is attached again after detach", () => {
     using live = StructOpsLink.load();
     for (let i = 0; i < 2; i++) {
       const { attached, skipped } = live.attach();
@@ -174,8 +174,7 @@ describe("a map in .struct_ops.link", () => {
     }
   });
 
-  test("is made only when $autocreate says so", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("is made only when $autocreate says so", () => {
     const open = StructOpsLink.open();
     expect([open.structOps.linked_ca.$autocreate, open.structOps.spare_ca.$autocreate]).toEqual([true, false]);
     open.structOps.spare_ca.$autocreate = true;
@@ -200,11 +199,10 @@ describe("the struct before load", () => {
     return open;
   };
 
-  test("is out of reach before libbpf 1.4, which only its members' use says", (t) => {
-    if (library.atLeast(1, 4)) return t.skip("needs a libbpf before 1.4");
+  older.test("is out of reach before libbpf 1.4, which only its members' use says", () => {
     using open = StructOps.open();
     const { skel_ca } = open.structOps;
-    const message = `struct_ops skel_ca: its members can be seen and changed since libbpf 1.4, found ${library.version}`;
+    const message = `struct_ops skel_ca: its members can be seen and changed since libbpf 1.4, found ${openLibrary().version}`;
     const uses = [
       () => skel_ca.name,
       () => (skel_ca.name = "other_name"),
@@ -215,8 +213,7 @@ describe("the struct before load", () => {
     open.load().close();
   });
 
-  test("reads as C wrote it", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("reads as C wrote it", () => {
     using open = StructOps.open();
     expect({ ...open.structOps.skel_ca }).toEqual({
       ssthresh: "on_ssthresh",
@@ -229,8 +226,7 @@ describe("the struct before load", () => {
     });
   });
 
-  test("takes values and programs, and the kernel uses them", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("takes values and programs, and the kernel uses them", () => {
     const open = changed();
     expect(open.structOps.skel_ca.init).toBe("on_other_init");
     expect(open.structOps.skel_ca.release).toBeNull();
@@ -246,8 +242,7 @@ describe("the struct before load", () => {
     expect(live.progs.on_other_init.type).toBe("struct_ops");
   });
 
-  test("refuses what is no program of its own, no value of the type, and no member", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("refuses what is no program of its own, no value of the type, and no member", () => {
     using open = StructOps.open();
     const ops = open.structOps.skel_ca as unknown as Record<string, unknown>;
     for (const name of ["no_such", "", 5, undefined, {}]) {
@@ -263,15 +258,14 @@ describe("the struct before load", () => {
     expect({ ...open.structOps.skel_ca }).toMatchObject({ init: "on_init", flags: 0, name: "skel_ca" });
   });
 
-  test("that the kernel refuses is an error which says so", (t) => {
-    if (!library.atLeast(1, 4)) return t.skip("needs libbpf 1.4");
+  younger.test("that the kernel refuses is an error which says so", () => {
     const open = StructOps.open();
     open.structOps.skel_ca.ssthresh = null;
     using live = open.load();
     expect(thrownBy(() => live.attach())).toMatchObject({ name: "AttachError" });
   });
 
-  test("is fixed by load and gone with close", (t) => {
+  test("is fixed by load and gone with close", () => {
     const open = StructOps.open();
     const ops = open.structOps.skel_ca;
     using _ = open.load();
@@ -284,7 +278,7 @@ describe("the struct before load", () => {
     for (const use of [() => gone.name, () => (gone.name = "x"), () => gone.init, () => (gone.init = null)]) {
       expect(thrownBy(use)).toMatchObject({ name: "StateError", message: "struct_ops: closed" });
     }
-    if (!library.atLeast(1, 4)) return t.skip("the rest needs libbpf 1.4");
+    if (!hasShadows) return;
     for (const use of [() => ops.name, () => (ops.name = "x"), () => ops.init, () => (ops.init = null)]) {
       expect(thrownBy(use)).toMatchObject({ name: "StateError" });
     }
