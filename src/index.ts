@@ -1,6 +1,8 @@
 // The library: what `import ... from "ebpf-skel"` offers.
 
 export type * from "./btf/types.ts";
+export { build, type BuildOptions, type Built } from "./build/build.ts";
+export type { CompileOptions } from "./build/clang.ts";
 export { isSkelError, SkelError, type SkelErrorCode } from "./errors.ts";
 export { carriedObject, generate } from "./generate.ts";
 export { inspectObject } from "./inspect.ts";

@@ -50,7 +50,8 @@ const GENERATOR = [
   ["names"],
   ["emit"],
   ["header", "options"],
-  ["inspect", "generate"],
+  ["inspect", "generate", "files"],
+  ["build"],
   ["index", "cli"],
 ];
 const RUNTIME = [

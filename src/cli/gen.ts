@@ -1,17 +1,15 @@
 // `ebpf-skel gen`: objects in, one module beside each out. Unchanged objects are recognised by the header alone, before
 // ts-morph and prettier are loaded.
 
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJob } from "../build/module.ts";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
-import { carriedHash, isCurrent, sha256 } from "../header.ts";
-import { type GenerateOptions, originOf, resolveOptions, stemOf } from "../options.ts";
+import { isFolder, readObjectFile, targetOf } from "../files.ts";
 import { parseMaps } from "./maps.ts";
-import { isFolder, readIfAny, readObjectFile, targetOf, writeWhole } from "./files.ts";
 import { report, reportWarning } from "./report.ts";
 
-/** The command's arguments, as yargs hands them over. */
-export interface GenArguments {
-  readonly objects: readonly string[];
+/** How modules are made, as yargs hands it over. */
+export interface ModuleArguments {
   readonly output?: string | undefined;
   readonly name?: string | undefined;
   readonly embed: boolean;
@@ -25,46 +23,13 @@ export interface GenArguments {
   readonly verbose: boolean;
 }
 
-interface Job {
-  readonly input: string;
-  readonly output: string;
-  /** Where the object goes with --no-embed. */
-  readonly object: string | undefined;
-  readonly options: GenerateOptions;
+/** The command's arguments. */
+export interface GenArguments extends ModuleArguments {
+  readonly objects: readonly string[];
 }
 
-function outputName(object: string): string {
-  return `${stemOf(basename(object))}.skel.ts`;
-}
-
-/** The file of the object that belongs to the module `output`: "prog.skel.o" for "prog.skel.ts". */
-function objectFileOf(output: string): string {
-  return `${basename(output)
-    .replace(/\.[cm]?ts$/, "")
-    .replace(/\.skel$/, "")}.skel.o`;
-}
-
-function planJob(options: GenerateOptions, file: string | undefined, args: GenArguments): Job {
-  const input = options.name;
-  const output = file ?? join(args.output ?? dirname(input), outputName(input));
-  if (args.embed) return { input, output, object: undefined, options };
-  const objectFile = objectFileOf(output);
-  // Recorded only where it is another than the one that the options alone give.
-  const own = objectFile === resolveOptions({ ...options, embed: false }).objectFile;
-  return {
-    input,
-    output,
-    object: join(dirname(output), objectFile),
-    options: { ...options, embed: false, objectFile: own ? undefined : objectFile },
-  };
-}
-
-/** What a job writes. */
-function filesOf({ output, object }: Job): string[] {
-  return object === undefined ? [output] : [output, object];
-}
-
-function planJobs(args: GenArguments): Job[] {
+/** The jobs of the arguments, held against each other: no two write one file, none overwrites an object. */
+export function planJobs(args: GenArguments): Job[] {
   const { objects, output } = args;
   const several = objects.length > 1;
   const option = (what: string): SkelError => new SkelError("ERR_OPTION", what);
@@ -86,8 +51,11 @@ function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const shared = { objectName: args.name, int64: args.int64, as: parseAs(args.as ?? []), maps };
-  const jobs = objects.map((input) => planJob({ ...shared, name: input }, intoFolder ? undefined : output, args));
+  const shared = { objectName: args.name, embed: args.embed, int64: args.int64, as: parseAs(args.as ?? []), maps };
+  const jobs = objects.map((input) => {
+    const file = intoFolder ? undefined : output;
+    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input)));
+  });
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
   for (const [input, to] of jobs.flatMap((job) => filesOf(job).map((file) => [job.input, file] as const))) {
@@ -116,7 +84,11 @@ function parseAs(given: readonly string[]): Record<string, string> {
 }
 
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, int64, as = [], map = [], embed }: GenArguments): string {
+export function commandOf(
+  command: "gen" | "build",
+  input: string,
+  { output, name, int64, as = [], map = [], embed }: ModuleArguments,
+): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
@@ -125,50 +97,27 @@ function commandOf(input: string, { output, name, int64, as = [], map = [], embe
     ...map.flatMap((one) => ["--map", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
   ];
-  return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
+  return ["ebpf-skel", command, displayPath(input), ...options].join(" ");
 }
 
-/** Whether it had to be written. */
-function writeIfOther(path: string, data: string | Uint8Array): boolean {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
-  if (readIfAny(path)?.equals(bytes) === true) return false;
-  writeWhole(path, bytes);
-  return true;
-}
-
-/** What became of one module. */
-type Outcome = "written" | "unchanged";
-
-/** Which file of a job is not what it would write now, and what it is; undefined: none. */
-function findStale(job: Job, bytes: Uint8Array, old: string | undefined): { file: string; state: string } | undefined {
-  const { output, object, options } = job;
-  if (old === undefined) return { file: output, state: "does not exist" };
-  if (!isCurrent(old, originOf(bytes, resolveOptions(options)))) return { file: output, state: "is out of date" };
-  if (object === undefined) return undefined;
-  const carried = readIfAny(object);
-  if (carried === undefined) return { file: object, state: "does not exist" };
-  return sha256(carried) === carriedHash(old) ? undefined : { file: object, state: "is out of date" };
-}
-
-async function runJob(job: Job, args: GenArguments): Promise<Outcome> {
-  const { input, output, options } = job;
-  const bytes = readObjectFile(input);
-  const old = args.stdout ? undefined : readIfAny(output)?.toString("utf8");
-  const stale = findStale(job, bytes, old);
-  if (stale === undefined) return "unchanged";
+/** Runs one job on the object's bytes; whether anything was written. */
+export async function runJob(job: Job, bytes: Uint8Array, args: ModuleArguments, command: string): Promise<boolean> {
   if (args.check) {
-    throw new SkelError("ERR_CHECK", `${stale.state} (run ${commandOf(input, args)})`, [displayPath(stale.file)]);
+    checkModule(job, bytes, command);
+    return false;
   }
-  const { generateWithWarnings } = await import("../generate.ts");
-  const { text, object, warnings } = await generateWithWarnings(bytes, options);
-  for (const { where, what } of warnings) reportWarning(`${displayPath(input)}: ${where}: ${what}`);
-  if (args.stdout) {
-    process.stdout.write(text);
-    return "written";
-  }
-  // The object first: a module never names what is not there.
-  const wroteObject = job.object !== undefined && writeIfOther(job.object, object);
-  return writeIfOther(output, text) || wroteObject ? "written" : "unchanged";
+  const { text, warnings, written } = args.stdout
+    ? { ...(await makeText(job, bytes)), written: true }
+    : await makeModule(job, bytes);
+  for (const { where, what } of warnings) reportWarning(`${displayPath(job.input)}: ${where}: ${what}`);
+  if (args.stdout) process.stdout.write(text);
+  return written;
+}
+
+/** The line that tells of files that are as they should be now. */
+export function reportFiles(files: readonly string[], written: boolean): void {
+  const be = files.length === 1 ? "is" : "are";
+  console.log(`${files.map(displayPath).join(", ")} ${written ? "written" : `${be} up to date`}`);
 }
 
 /** Runs the command; false when any object failed, each failure told on stderr. */
@@ -176,11 +125,8 @@ export async function runGen(args: GenArguments): Promise<boolean> {
   let ok = true;
   for (const job of planJobs(args)) {
     try {
-      const outcome = await runJob(job, args);
-      if (!args.stdout)
-        console.log(
-          `${filesOf(job).map(displayPath).join(", ")} ${outcome === "written" ? "written" : "is up to date"}`,
-        );
+      const written = await runJob(job, readObjectFile(job.input), args, commandOf("gen", job.input, args));
+      if (!args.stdout) reportFiles(filesOf(job), written);
     } catch (e) {
       if (!isSkelError(e)) throw e;
       report(e, args.verbose);
