@@ -88,6 +88,18 @@ async function runClang(args: readonly string[], toolchain: Toolchain): Promise<
   return run();
 }
 
+/** Folders of compilations that run; a signal that ends the program must leave none. */
+const temporary = new Set<string>();
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Has the end of the program remove what is half made. */
+export function removeAtExit(): void {
+  process.on("exit", () => temporary.forEach(remove));
+}
+
 /**
  * The object of `source`, which goes to the file `object` unless `dry`. Where the compiler, its arguments, the source, all
  * headers and the object are as they were, the compiler does not run.
@@ -112,6 +124,7 @@ export async function compileSource(
   }
   const started = Date.now();
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-"));
+  temporary.add(folder);
   try {
     const [output, depfile] = [join(folder, "out.o"), join(folder, "out.d")];
     const files = ["-MD", "-MF", depfile, "-c", source, "-o", output];
@@ -134,6 +147,7 @@ export async function compileSource(
       });
     return { bytes, inputs, diagnostics: stderr, written };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove(folder);
+    temporary.delete(folder);
   }
 }

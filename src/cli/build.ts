@@ -2,12 +2,13 @@
 
 import { objectOf } from "../build/build.ts";
 import type { CompileOptions } from "../build/clang.ts";
-import { compileSource, diagnosticsOf, openToolchain } from "../build/compile.ts";
+import { compileSource, diagnosticsOf, openToolchain, removeAtExit } from "../build/compile.ts";
 import { eachInParallel } from "../build/limit.ts";
 import { filesOf } from "../build/module.ts";
 import { isSkelError } from "../errors.ts";
 import { commandOf, type ModuleArguments, planJobs, reportFiles, runJob } from "./gen.ts";
 import { report, wantsColour } from "./report.ts";
+import { type Pass, repeat } from "./watch.ts";
 
 /** The command's arguments: those of `gen`, with sources in place of objects, and how to compile them. */
 export interface BuildArguments extends ModuleArguments, Omit<CompileOptions, "flags"> {
@@ -20,23 +21,33 @@ export interface BuildArguments extends ModuleArguments, Omit<CompileOptions, "f
 export async function runBuild(args: BuildArguments): Promise<boolean> {
   const { sources, check, stdout, verbose } = args;
   const jobs = planJobs({ ...args, objects: sources.map(objectOf) });
+  removeAtExit();
   const toolchain = await openToolchain(args.clang, wantsColour(process.stderr));
-  const compiled = eachInParallel(sources, (source) =>
-    compileSource(source, objectOf(source), args, toolchain, check || stdout),
-  );
-  let ok = true;
-  for (const [i, source] of sources.entries()) {
-    try {
-      const { bytes, diagnostics, written } = await compiled[i]!;
-      process.stderr.write(diagnostics);
-      const made = await runJob(jobs[i]!, bytes, args, commandOf("build", source, args));
-      if (!stdout) reportFiles([objectOf(source), ...filesOf(jobs[i]!)], written || made);
-    } catch (e) {
-      if (!isSkelError(e)) throw e;
-      process.stderr.write(diagnosticsOf(e) ?? "");
-      report(e, verbose);
-      ok = false;
+  // Those of the last time that it compiled: whatever is wrong now is likely to be in one of them.
+  const inputs = new Map<string, readonly string[]>(sources.map((source) => [source, [source]]));
+
+  const pass = async (tellUnchanged: boolean): Promise<Pass> => {
+    const compiled = eachInParallel(sources, (source) =>
+      compileSource(source, objectOf(source), args, toolchain, check || stdout),
+    );
+    let ok = true;
+    for (const [i, source] of sources.entries()) {
+      try {
+        const { bytes, diagnostics, written, inputs: read } = await compiled[i]!;
+        inputs.set(source, read);
+        process.stderr.write(diagnostics);
+        const changed = (await runJob(jobs[i]!, bytes, args, commandOf("build", source, args))) || written;
+        if (!stdout && (changed || tellUnchanged)) reportFiles([objectOf(source), ...filesOf(jobs[i]!)], changed);
+      } catch (e) {
+        if (!isSkelError(e)) throw e;
+        process.stderr.write(diagnosticsOf(e) ?? "");
+        report(e, verbose);
+        ok = false;
+      }
     }
-  }
-  return ok;
+    return { ok, inputs: [...new Set([...inputs.values()].flat())] };
+  };
+
+  if (args.watch) await repeat(sources, pass);
+  return (await pass(true)).ok;
 }

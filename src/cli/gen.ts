@@ -7,6 +7,7 @@ import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isFolder, readObjectFile, targetOf } from "../files.ts";
 import { parseMaps } from "./maps.ts";
 import { report, reportWarning } from "./report.ts";
+import { type Pass, repeat } from "./watch.ts";
 
 /** How modules are made, as yargs hands it over. */
 export interface ModuleArguments {
@@ -20,6 +21,7 @@ export interface ModuleArguments {
   readonly map?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
+  readonly watch: boolean;
   readonly verbose: boolean;
 }
 
@@ -41,6 +43,8 @@ export function planJobs(args: GenArguments): Job[] {
     throw option("--stdout: prints the module, got --output too (leave one out)");
   if (args.stdout && !args.embed) throw option("--stdout: prints the module alone, got --no-embed too (leave one out)");
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
+  if (args.watch && (args.check || args.stdout))
+    throw option(`--watch: writes modules, got --${args.check ? "check" : "stdout"} too (leave one out)`);
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
   const maps = parseMaps(args.map);
@@ -120,18 +124,25 @@ export function reportFiles(files: readonly string[], written: boolean): void {
   console.log(`${files.map(displayPath).join(", ")} ${written ? "written" : `${be} up to date`}`);
 }
 
-/** Runs the command; false when any object failed, each failure told on stderr. */
-export async function runGen(args: GenArguments): Promise<boolean> {
+/** Makes the module of each object; each failure is told on stderr. */
+async function runJobs(jobs: readonly Job[], args: ModuleArguments, tellUnchanged: boolean): Promise<Pass> {
   let ok = true;
-  for (const job of planJobs(args)) {
+  for (const job of jobs) {
     try {
       const written = await runJob(job, readObjectFile(job.input), args, commandOf("gen", job.input, args));
-      if (!args.stdout) reportFiles(filesOf(job), written);
+      if (!args.stdout && (written || tellUnchanged)) reportFiles(filesOf(job), written);
     } catch (e) {
       if (!isSkelError(e)) throw e;
       report(e, args.verbose);
       ok = false;
     }
   }
-  return ok;
+  return { ok, inputs: jobs.map(({ input }) => input) };
+}
+
+/** Runs the command; false when any object failed. */
+export async function runGen(args: GenArguments): Promise<boolean> {
+  const jobs = planJobs(args);
+  if (args.watch) await repeat(args.objects, (first) => runJobs(jobs, args, first));
+  return (await runJobs(jobs, args, true)).ok;
 }

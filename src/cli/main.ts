@@ -74,6 +74,7 @@ function moduleOptions<T>(y: Argv<T>) {
       default: false,
       describe: "write nothing, fail when a module is out of date",
     })
+    .option("watch", { type: "boolean", default: false, describe: "stay, and write again after each change" })
     .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" });
 }
 
@@ -98,6 +99,7 @@ const parser = yargs()
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
         .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
+        .example("$0 gen prog.bpf.o --watch", "and again after each change")
         .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
     async (args) => {
       if (!(await runGen(args))) process.exitCode = 1;
@@ -130,6 +132,7 @@ const parser = yargs()
         })
         .example("$0 build prog.bpf.c", "write prog.bpf.o and prog.skel.ts")
         .example("$0 build src/*.bpf.c -o src/bpf -- -Wall -DDEBUG", "with more arguments for clang")
+        .example("$0 build prog.bpf.c --watch", "and again after each change of it or of a header")
         .example("$0 build prog.bpf.c --check", "fail in CI when prog.skel.ts is not what the source gives"),
     async ({ sources, "--": flags = [], ...args }) => {
       // `gen` and `inspect` need no compiler.
