@@ -25,7 +25,9 @@ export type SkelErrorCode =
   /** clang refused a source; its diagnostics are the cause's message. */
   | "ERR_COMPILE"
   /** A program that building needs is missing or does not run. */
-  | "ERR_TOOL";
+  | "ERR_TOOL"
+  /** `strict`: what would have been a warning. */
+  | "ERR_STRICT";
 
 const brand = Symbol.for("ebpf-skel.SkelError");
 

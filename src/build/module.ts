@@ -4,9 +4,9 @@
 import { basename, dirname, join } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
 import { readIfAny, writeWhole } from "../files.ts";
-import { carriedHash, isCurrent, sha256 } from "../header.ts";
+import { carriedHashes, isCurrent, sha256 } from "../header.ts";
 import type { Warning } from "../object/model.ts";
-import { type GenerateOptions, originOf, resolveOptions, stemOf } from "../options.ts";
+import { type GenerateOptions, originOf, otherFile, resolveOptions, stemOf } from "../options.ts";
 
 /** One module to make. */
 export interface Job {
@@ -14,8 +14,11 @@ export interface Job {
   readonly input: string;
   /** The module's path. */
   readonly output: string;
-  /** Where the object goes with `embed: false`. */
+  /** Where the declarations go with `js`. */
+  readonly declarations: string | undefined;
+  /** Where the object goes with `embed: false`, and those for other machines. */
   readonly object: string | undefined;
+  readonly others: Readonly<Record<string, string>>;
   readonly options: GenerateOptions;
 }
 
@@ -27,35 +30,52 @@ export interface Made {
 }
 
 /** The module's file name for an object: "prog.skel.ts" for "prog.bpf.o". */
-export function moduleName(object: string): string {
-  return `${stemOf(basename(object))}.skel.ts`;
+export function moduleName(object: string, js = false): string {
+  return `${stemOf(basename(object))}.skel.${js ? "js" : "ts"}`;
 }
 
 /** The file of the object that belongs to the module `output`: "prog.skel.o" for "prog.skel.ts". */
 function objectFileOf(output: string): string {
   return `${basename(output)
-    .replace(/\.[cm]?ts$/, "")
+    .replace(/\.[cm]?[jt]s$/, "")
     .replace(/\.skel$/, "")}.skel.o`;
 }
 
-/** The job that makes `output` of the object `options.name`. */
-export function planJob(options: GenerateOptions, output: string): Job {
-  const input = options.name;
-  if (options.embed !== false) return { input, output, object: undefined, options };
+function declarationsOf(output: string): string {
+  const declarations = output.replace(/\.(m?)js$/, ".d.$1ts");
+  if (declarations !== output) return declarations;
+  throw new SkelError("ERR_OPTION", `output: expected a name that ends in .js or .mjs, got ${displayPath(output)}`);
+}
+
+/**
+ * The job that makes `output` of the object `options.name`, and of objects for the machines `arches`, whose bytes come later.
+ * @throws SkelError ERR_OPTION
+ */
+export function planJob(options: GenerateOptions, output: string, arches: readonly string[] = []): Job {
+  const job = {
+    input: options.name,
+    output,
+    declarations: options.js === true ? declarationsOf(output) : undefined,
+    object: undefined,
+    others: {},
+    options,
+  };
+  if (options.embed !== false) return job;
   const objectFile = objectFileOf(output);
   // Recorded only where it is another than the one that the options alone give.
   const own = objectFile === resolveOptions(options).objectFile;
+  const beside = (file: string): string => join(dirname(output), file);
   return {
-    input,
-    output,
-    object: join(dirname(output), objectFile),
+    ...job,
+    object: beside(objectFile),
+    others: Object.fromEntries(arches.map((arch) => [arch, beside(otherFile(objectFile, arch))])),
     options: { ...options, objectFile: own ? undefined : objectFile },
   };
 }
 
 /** What a job writes. */
-export function filesOf({ output, object }: Job): string[] {
-  return object === undefined ? [output] : [output, object];
+export function filesOf({ output, declarations, object, others }: Job): string[] {
+  return [output, declarations, object, ...Object.values(others)].filter((file) => file !== undefined);
 }
 
 /** Whether it had to be written. */
@@ -67,14 +87,23 @@ function writeIfOther(path: string, data: string | Uint8Array): boolean {
 }
 
 /** Which file of a job is not what it would write now, and what it is; undefined: none. */
-function findStale(job: Job, bytes: Uint8Array, old: string | undefined): { file: string; state: string } | undefined {
-  const { output, object, options } = job;
-  if (old === undefined) return { file: output, state: "does not exist" };
-  if (!isCurrent(old, originOf(bytes, resolveOptions(options)))) return { file: output, state: "is out of date" };
-  if (object === undefined) return undefined;
-  const carried = readIfAny(object);
-  if (carried === undefined) return { file: object, state: "does not exist" };
-  return sha256(carried) === carriedHash(old) ? undefined : { file: object, state: "is out of date" };
+function findStale(job: Job, bytes: Uint8Array): { file: string; state: string } | undefined {
+  const origin = originOf(bytes, resolveOptions(job.options));
+  const module = readIfAny(job.output)?.toString("utf8");
+  const hashes = carriedHashes(module ?? "");
+  const stale = (file: string | undefined, isSo: (content: Buffer) => boolean): { file: string; state: string }[] => {
+    if (file === undefined) return [];
+    const content = readIfAny(file);
+    if (content === undefined) return [{ file, state: "does not exist" }];
+    return isSo(content) ? [] : [{ file, state: "is out of date" }];
+  };
+  const isModule = (content: Buffer): boolean => isCurrent(content.toString("utf8"), origin);
+  const isObject = (content: Buffer): boolean => hashes.has(sha256(content));
+  return [
+    ...stale(job.output, isModule),
+    ...stale(job.declarations, isModule),
+    ...[job.object, ...Object.values(job.others)].flatMap((file) => stale(file, isObject)),
+  ][0];
 }
 
 /**
@@ -82,7 +111,7 @@ function findStale(job: Job, bytes: Uint8Array, old: string | undefined): { file
  * @throws SkelError ERR_CHECK naming the first that is out of date, and `remedy`, the command that helps
  */
 export function checkModule(job: Job, bytes: Uint8Array, remedy: string): void {
-  const stale = findStale(job, bytes, readIfAny(job.output)?.toString("utf8"));
+  const stale = findStale(job, bytes);
   if (stale !== undefined)
     throw new SkelError("ERR_CHECK", `${stale.state} (run ${remedy})`, [displayPath(stale.file)]);
 }
@@ -94,16 +123,23 @@ export async function makeText({ options }: Job, bytes: Uint8Array): Promise<Omi
 }
 
 /**
- * Brings the files of a job up to date.
+ * Brings the files of a job up to date. With `strict` it is generated in any case: what a header says of an earlier run says
+ * nothing of warnings.
  * @throws SkelError of the generator, or ERR_IO
  */
 export async function makeModule(job: Job, bytes: Uint8Array): Promise<Made> {
-  const old = readIfAny(job.output)?.toString("utf8");
-  if (old !== undefined && findStale(job, bytes, old) === undefined) return { text: old, written: false, warnings: [] };
+  const { options, output, declarations, object, others } = job;
+  if (options.strict !== true && findStale(job, bytes) === undefined)
+    return { text: readIfAny(output)?.toString("utf8") ?? "", written: false, warnings: [] };
   const { generateWithWarnings } = await import("../generate.ts");
-  const { text, object, warnings } = await generateWithWarnings(bytes, job.options);
-  // The object first: a module never names what is not there.
-  const wroteObject = job.object !== undefined && writeIfOther(job.object, object);
-  const wroteModule = writeIfOther(job.output, text);
-  return { text, written: wroteModule || wroteObject, warnings };
+  const made = await generateWithWarnings(bytes, options);
+  // The objects first: a module never names what is not there.
+  const files = [
+    [object, made.object],
+    ...Object.entries(others).map(([arch, file]) => [file, made.others[arch]] as const),
+    [declarations, made.declarations],
+    [output, made.text],
+  ] as const;
+  const written = files.map(([file, data]) => file !== undefined && data !== undefined && writeIfOther(file, data));
+  return { text: made.text, written: written.includes(true), warnings: made.warnings };
 }

@@ -19,6 +19,10 @@ export interface ModuleArguments {
   readonly as?: readonly string[] | undefined;
   /** `NAME=KEY:VALUE` each. */
   readonly map?: readonly string[] | undefined;
+  /** `ARCH=OBJECT` each. */
+  readonly arch?: readonly string[] | undefined;
+  readonly js: boolean;
+  readonly strict: boolean;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly watch: boolean;
@@ -42,6 +46,7 @@ export function planJobs(args: GenArguments): Job[] {
   if (args.stdout && output !== undefined)
     throw option("--stdout: prints the module, got --output too (leave one out)");
   if (args.stdout && !args.embed) throw option("--stdout: prints the module alone, got --no-embed too (leave one out)");
+  if (args.stdout && args.js) throw option("--stdout: prints the module alone, got --js too (leave one out)");
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
   if (args.watch && (args.check || args.stdout))
     throw option(`--watch: writes modules, got --${args.check ? "check" : "stdout"} too (leave one out)`);
@@ -55,10 +60,14 @@ export function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const shared = { objectName: args.name, embed: args.embed, int64: args.int64, as: parseAs(args.as ?? []), maps };
+  const arches = Object.keys(parseArch(args.arch));
+  if (several && arches.length > 0)
+    throw option(`--arch: is about one object, got ${objects.length} (generate them apart)`);
+  const { name: objectName, embed, int64, js, strict } = args;
+  const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps };
   const jobs = objects.map((input) => {
     const file = intoFolder ? undefined : output;
-    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input)));
+    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), arches);
   });
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -76,6 +85,17 @@ export function planJobs(args: GenArguments): Job[] {
   return jobs;
 }
 
+/** `arm64=prog.arm64.o` as paths by machine. */
+function parseArch(given: readonly string[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, arch, path] = /^(\w+)=(.+)$/s.exec(text) ?? [];
+      if (arch !== undefined && path !== undefined) return [arch, path];
+      throw new SkelError("ERR_OPTION", `--arch: expected ARCH=OBJECT, got ${shown(text)} (like arm64=prog.arm64.o)`);
+    }),
+  );
+}
+
 /** `event.saddr=ipv4` as the library takes it. */
 function parseAs(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -87,11 +107,19 @@ function parseAs(given: readonly string[]): Record<string, string> {
   );
 }
 
+/** The job with the bytes of its objects for other machines. */
+function withArches(job: Job, args: ModuleArguments): Job {
+  const paths = Object.entries(parseArch(args.arch));
+  if (paths.length === 0) return job;
+  const arch = Object.fromEntries(paths.map(([name, path]) => [name, readObjectFile(path)]));
+  return { ...job, options: { ...job.options, arch } };
+}
+
 /** The command that brings the module of `input` up to date. */
 export function commandOf(
   command: "gen" | "build",
   input: string,
-  { output, name, int64, as = [], map = [], embed }: ModuleArguments,
+  { output, name, int64, as = [], map = [], embed, arch = [], js }: ModuleArguments,
 ): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
@@ -100,12 +128,15 @@ export function commandOf(
     ...as.flatMap((text) => ["--as", shown(text)]),
     ...map.flatMap((one) => ["--map", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
+    ...arch.flatMap((one) => ["--arch", shown(one)]),
+    ...(js ? ["--js"] : []),
   ];
   return ["ebpf-skel", command, displayPath(input), ...options].join(" ");
 }
 
 /** Runs one job on the object's bytes; whether anything was written. */
 export async function runJob(job: Job, bytes: Uint8Array, args: ModuleArguments, command: string): Promise<boolean> {
+  job = withArches(job, args);
   if (args.check) {
     checkModule(job, bytes, command);
     return false;
@@ -124,8 +155,13 @@ export function reportFiles(files: readonly string[], written: boolean): void {
   console.log(`${files.map(displayPath).join(", ")} ${written ? "written" : `${be} up to date`}`);
 }
 
+/** All files that the command reads. */
+function inputsOf({ objects, arch }: GenArguments): string[] {
+  return [...objects, ...Object.values(parseArch(arch))];
+}
+
 /** Makes the module of each object; each failure is told on stderr. */
-async function runJobs(jobs: readonly Job[], args: ModuleArguments, tellUnchanged: boolean): Promise<Pass> {
+async function runJobs(jobs: readonly Job[], args: GenArguments, tellUnchanged: boolean): Promise<Pass> {
   let ok = true;
   for (const job of jobs) {
     try {
@@ -137,12 +173,12 @@ async function runJobs(jobs: readonly Job[], args: ModuleArguments, tellUnchange
       ok = false;
     }
   }
-  return { ok, inputs: jobs.map(({ input }) => input) };
+  return { ok, inputs: inputsOf(args) };
 }
 
 /** Runs the command; false when any object failed. */
 export async function runGen(args: GenArguments): Promise<boolean> {
   const jobs = planJobs(args);
-  if (args.watch) await repeat(args.objects, (first) => runJobs(jobs, args, first));
+  if (args.watch) await repeat(inputsOf(args), (first) => runJobs(jobs, args, first));
   return (await runJobs(jobs, args, true)).ok;
 }

@@ -69,6 +69,14 @@ function moduleOptions<T>(y: Argv<T>) {
       default: true,
       describe: "hold the object in the module; --no-embed: write NAME.skel.o beside it",
     })
+    .option("js", { type: "boolean", default: false, describe: "write JavaScript: NAME.skel.js and NAME.skel.d.ts" })
+    .option("arch", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "the same program for another machine, by Node's name of it: ARCH=OBJECT",
+    })
+    .option("strict", { type: "boolean", default: false, describe: "fail where there is something to warn of" })
     .option("check", {
       type: "boolean",
       default: false,
@@ -99,6 +107,8 @@ const parser = yargs()
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
         .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
+        .example("$0 gen prog.bpf.o --js", "write prog.skel.js and prog.skel.d.ts")
+        .example("$0 gen prog.bpf.o --arch arm64=prog.arm64.o", "one module for two machines")
         .example("$0 gen prog.bpf.o --watch", "and again after each change")
         .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
     async (args) => {

@@ -7,6 +7,7 @@ import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
 import { formatModule } from "./format.ts";
+import { toJavaScript } from "./javascript.ts";
 import { emitGroups, type Group } from "./skeleton.ts";
 import { comment, ident, literal } from "./text.ts";
 import { emitTypes } from "./types.ts";
@@ -20,10 +21,19 @@ export interface ModuleInput {
   readonly file: string;
   /** The object's name for libbpf. */
   readonly objectName: string;
-  /** Hex SHA-256 of the carried object. */
+  readonly object: Carried;
+  /** Objects for other machines, by Node's name of the machine. */
+  readonly others: Readonly<Record<string, Carried>>;
+  /** Whether the module is to be JavaScript. */
+  readonly js: boolean;
+}
+
+/** A carried object as the module has it. */
+export interface Carried {
+  /** Hex SHA-256. */
   readonly sha256: string;
-  /** The carried object, compressed, in base64; or the name of the file beside the module that it is in. */
-  readonly object: { readonly base64: string } | { readonly file: string };
+  /** Compressed, in base64; or the name of the file beside the module that it is in. */
+  readonly at: { readonly base64: string } | { readonly file: string };
 }
 
 /** Stands for the object's bytes until all is formatted: prettier need not look at them. */
@@ -54,8 +64,27 @@ function readFileBeside(file: string): string {
   return `() => s.file(new URL(${literal(`./${encodeURIComponent(file)}`)}, import.meta.url))`;
 }
 
-/** The text of the module below its header. */
-export async function emitModule(input: ModuleInput): Promise<string> {
+/** The expression for a carried object. */
+function objectThunk({ at }: Carried): string {
+  return "file" in at ? readFileBeside(at.file) : `() => s.base64(${literal(OBJECT)})`;
+}
+
+/** `text` with the bytes of the objects, in the order in which the table names them. */
+function place(text: string, objects: readonly Carried[]): string {
+  let end = text.length;
+  // From the end: text of the object before the table cannot be taken for a place.
+  for (const { at } of objects.toReversed()) {
+    if ("file" in at) continue;
+    end = text.lastIndexOf(literal(OBJECT), end - 1);
+    text = text.slice(0, end) + literal(at.base64) + text.slice(end + literal(OBJECT).length);
+  }
+  return text;
+}
+
+/** The module below its header: its text, and its declarations where the text is JavaScript. */
+export async function emitModule(
+  input: ModuleInput,
+): Promise<{ readonly text: string; readonly declarations: string | undefined }> {
   const name = ident(input.names.skeleton);
   const context = { names: input.names, bigEndian: input.model.endian === "big" };
   const project = new Project({ useInMemoryFileSystem: true, skipLoadingLibFiles: true });
@@ -64,12 +93,16 @@ export async function emitModule(input: ModuleInput): Promise<string> {
   frame.getJsDocs()[0]!.setDescription(`What \`${comment(input.file).replace(/`/g, "'")}\` contains.`);
   fill(source, name, { ...emitGroups(input.model, input.layouts, context) });
   setEntry(source, name, "name", literal(input.objectName));
-  setEntry(source, name, "sha256", literal(input.sha256));
+  setEntry(source, name, "sha256", literal(input.object.sha256));
   source.insertStatements(source.getInterfaceOrThrow(name).getChildIndex(), emitTypes(input.layouts.types, context));
-  const { object } = input;
-  if ("file" in object) setEntry(source, name, "object", readFileBeside(object.file));
-  const text = await formatModule(source.getFullText());
-  if ("file" in object) return text;
-  const end = text.lastIndexOf(literal(OBJECT));
-  return text.slice(0, end) + literal(object.base64) + text.slice(end + literal(OBJECT).length);
+  setEntry(source, name, "object", objectThunk(input.object));
+  const others = Object.entries(input.others).map(
+    ([arch, other]) => `${arch}: { sha256: ${literal(other.sha256)}, object: ${objectThunk(other)} }`,
+  );
+  if (others.length > 0)
+    tableOf(source, name).addPropertyAssignment({ name: "others", initializer: `{ ${others.join(", ")} }` });
+  const objects = [input.object, ...Object.values(input.others)];
+  if (!input.js) return { text: place(await formatModule(source.getFullText()), objects), declarations: undefined };
+  const { text, declarations } = toJavaScript(source.getFullText());
+  return { text: place(await formatModule(text), objects), declarations: await formatModule(declarations) };
 }
