@@ -52,6 +52,7 @@ const GENERATOR = [
   ["header", "options"],
   ["inspect", "generate", "files"],
   ["build"],
+  ["plugins"],
   ["index", "cli"],
 ];
 const RUNTIME = [
@@ -70,6 +71,7 @@ const ONLY_IMPORTERS: Readonly<Record<string, RegExp>> = {
   elfy: /^src\/elf\/container\.ts$/,
   "ts-morph": /^src\/emit\//,
   prettier: /^src\/emit\/format\.ts$/,
+  unplugin: /^src\/plugins\//,
   yargs: /^src\/cli\//,
   koffi: /^runtime\/src\/native\.ts$/,
 };

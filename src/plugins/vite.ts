@@ -1,0 +1,10 @@
+// The plugin for vite.
+
+import { createUnplugin } from "unplugin";
+import { factory, type PluginOptions } from "./plugin.ts";
+
+export type { PluginOptions };
+
+/** Makes `./prog.skel.ts`, where it is imported, of prog.bpf.c or prog.bpf.o beside it. */
+export const ebpfSkel: (options?: PluginOptions) => { readonly name: string } = createUnplugin(factory)
+  .vite as typeof ebpfSkel;
