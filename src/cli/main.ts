@@ -156,16 +156,31 @@ const parser = yargs()
     (y) =>
       y
         .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
-        .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" }),
+        .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" })
+        .example("$0 inspect prog.bpf.o", "maps, programs, variables and types with their places")
+        .example("$0 inspect prog.bpf.o --json | jq .maps", "the same for programs"),
     async (args) => {
       // An unchanged `gen` needs no reader.
       const { runInspect } = await import("./inspect.ts");
       runInspect(args);
     },
   )
+  .command(
+    "init [folder]",
+    "write a small project that runs as it stands",
+    (y) =>
+      y
+        .positional("folder", { type: "string", default: ".", describe: "where to" })
+        .example("$0 init tracer", "then: cd tracer && npm install && sudo npm start"),
+    async ({ folder }) => {
+      const { runInit } = await import("./init.ts");
+      runInit(folder);
+    },
+  )
   .demandCommand(1, "name a command")
   .strict()
   .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .completion("completion", "print a script that completes commands for bash or zsh")
   .version(VERSION)
   .help()
   .fail((message, error) => {

@@ -2,13 +2,14 @@
 // bundler reads it. Bundlers get JavaScript, the file on disk is for the editor.
 
 import { existsSync } from "node:fs";
-import { basename, dirname, isAbsolute, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { UnpluginBuildContext, UnpluginContext, UnpluginFactory, UnpluginOptions } from "unplugin";
 import { build } from "../build/build.ts";
 import type { CompileOptions } from "../build/clang.ts";
 import { makeModule, planJob } from "../build/module.ts";
 import { isSkelError } from "../errors.ts";
-import { readObjectFile } from "../files.ts";
+import { readObjectFile, writeWhole } from "../files.ts";
+import { sha256 } from "../header.ts";
 import type { GenerateOptions } from "../options.ts";
 
 /** How modules are made: all that `build` may be told but the files. */
@@ -69,10 +70,37 @@ async function asJavaScript(text: string, js: boolean, url: ((file: string) => s
   );
 }
 
+/**
+ * Objects as files beside what Vite builds for servers. By itself it emits no assets there, and takes their URLs for those of a
+ * web server.
+ */
+function viteObjects() {
+  const files = new Map<string, Uint8Array>();
+  const mark = "./@ebpf-skel/";
+  return {
+    /** Keeps an object for later; what the code has in place of its path until then. */
+    add(file: string, bytes: Uint8Array): string {
+      const name = file.replace(/(\.skel)?\.o$/, `-${sha256(bytes).slice(0, 8)}$&`);
+      files.set(name, bytes);
+      return mark + name;
+    },
+    /** The code of the chunk `from` with paths relative to it. */
+    place(code: string, from: string): string | null {
+      if (!code.includes(mark)) return null;
+      const up = "../".repeat(from.split("/").length - 1);
+      return code.replaceAll(mark, up === "" ? "./" : up);
+    },
+    write(folder: string): void {
+      for (const [name, bytes] of files) writeWhole(join(folder, name), bytes);
+    },
+  };
+}
+
 /** The plugin for each bundler that unplugin knows. */
 export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}, { framework }): UnpluginOptions => {
   const js = options.js === true;
   const isWebpack = framework === "webpack" || framework === "rspack";
+  const objects = viteObjects();
   let serves = false;
 
   /** What the module's URL of the object becomes where the bundler does not see to it by itself. */
@@ -81,6 +109,7 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
     if (options.embed !== false || isWebpack || serves) return undefined;
     return (file) => {
       const source = readObjectFile(resolve(folder, file));
+      if (framework === "vite") return `${JSON.stringify(objects.add(file, source))}, import.meta.url`;
       if (framework === "esbuild") {
         context.emitFile({ type: "asset", fileName: file, source });
         return `${JSON.stringify(`./${encodeURIComponent(file)}`)}, import.meta.url`;
@@ -98,6 +127,8 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
       configResolved(config) {
         serves = config.command === "serve";
       },
+      renderChunk: (code, { fileName }) => objects.place(code, fileName),
+      writeBundle: ({ dir }) => objects.write(dir ?? "."),
     },
     webpack(compiler) {
       const type = compiler.options.output.module === true ? "module" : "commonjs";
@@ -118,7 +149,8 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
         await make(place, options).catch((e: unknown) => {
           if (!isSkelError(e)) throw e;
         });
-      return place.module;
+      // webpack asks about the answer too.
+      return id === place.module ? null : place.module;
     },
     load: {
       filter: { id: MODULE },
@@ -135,7 +167,8 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
         } catch (e) {
           if (!isSkelError(e)) throw e;
           const said = e.code === "ERR_COMPILE" && e.cause instanceof Error ? `\n${e.cause.message}` : "";
-          return this.error(`${e.message}${said}`);
+          // Not this.error: for esbuild that only takes a note.
+          throw new Error(`${e.message}${said}`, { cause: e });
         }
       },
     },

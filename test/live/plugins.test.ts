@@ -2,10 +2,15 @@
 // bundle runs against the kernel.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { requireKernel } from "../../runtime/test/support/kernel.ts";
 import { ensureBuilt } from "../support/cli.ts";
-import { makeWorkspace, repository, run, type Run, type Workspace } from "../support/workspace.ts";
+import { makeWorkspace, run, type Run, type Workspace } from "../support/workspace.ts";
+
+requireKernel();
 
 const SOURCE = `#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -54,7 +59,7 @@ const SCRIPTS: Readonly<Record<string, (options: string) => string>> = {
     import { ebpfSkel } from "ebpf-skel/esbuild";
     await build({ entryPoints: ["main.js"], bundle: true, platform: "node", format: "esm", outdir: "dist",
       outExtension: { ".js": ".mjs" }, plugins: [ebpfSkel(${options})], logLevel: "error" });`,
-  webpack: (options) => webpackScript('import { webpack } from "webpack";', "webpack", options),
+  webpack: (options) => webpackScript('import webpack from "webpack";', "webpack", options),
   rspack: (options) => webpackScript('import { rspack as webpack } from "@rspack/core";', "rspack", options),
 };
 
@@ -99,7 +104,8 @@ describe.each(Object.entries(SCRIPTS))("%s", (_, makeScript) => {
     ["the object within", "{}"],
     ["the object as an asset", "{ embed: false }"],
   ])("the bundle runs, with %s", (_, options) => {
-    expect(bundle(makeScript(options))).toMatchObject({ status: 0 });
+    const bundled = bundle(makeScript(options));
+    expect(bundled, bundled.stderr).toMatchObject({ status: 0 });
     expect(existsSync(join(project.folder, "prog.skel.ts"))).toBe(true);
     // What is in dist is all that the bundle needs, besides the runtime.
     for (const file of ["prog.bpf.o", "prog.skel.o", "prog.skel.ts"])
@@ -117,4 +123,22 @@ describe.each(Object.entries(SCRIPTS))("%s", (_, makeScript) => {
     expect(status).not.toBe(0);
     expect(stdout + stderr).toMatch(/prog\.bpf\.c:\d+:9: error: expected expression/);
   });
+});
+
+test("a change of a header reaches the output of `vite build --watch`, and a mistake on the way ends nothing", async () => {
+  const watching = SCRIPTS["vite"]!("{}").replace("build: {", "build: { watch: {},");
+  const child = spawn(process.execPath, [script(watching)], { cwd: project.folder, stdio: "ignore" });
+  try {
+    const output = join(project.folder, "dist/main.mjs");
+    const until = async (word: string): Promise<void> => {
+      while (!existsSync(output) || start().stdout !== `${word}\n`) await sleep(200);
+    };
+    await until("live");
+    project.write("step.h", "#define STEP ;\n");
+    await sleep(1500);
+    project.write("step.h", "#define STEP 0\n");
+    await until("silent");
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
