@@ -44,6 +44,8 @@ const objects = [
   { name: "network" },
   { name: "kernel_fields" },
   { name: "tails" },
+  { name: "event_types" },
+  { name: "event_declared" },
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },
   { name: "nobtf", source: "execve_counter", debug: false },

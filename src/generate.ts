@@ -10,6 +10,7 @@ import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
+import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, otherFile, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
@@ -29,7 +30,7 @@ export interface Generated {
 
 /** One object, read for a module. */
 function readFor(bytes: Uint8Array, options: ResolvedOptions): Reading & { readonly carried: Uint8Array } {
-  const model = withMapTypes(readObject(bytes), options.maps);
+  const model = withEventTypes(withMapTypes(readObject(bytes), options.maps), options.events);
   return { model, layouts: present(readLayouts(model), options.presentation), carried: carry(bytes) };
 }
 

@@ -3,6 +3,7 @@
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { ObjectModel } from "./object/model.ts";
+import { withEventTypes } from "./object/eventtypes.ts";
 import { readObject } from "./object/read.ts";
 
 /**
@@ -11,7 +12,7 @@ import { readObject } from "./object/read.ts";
  * @throws SkelError naming the place in the object, what was found and a remedy
  */
 export function inspectObject(bytes: Uint8Array): ObjectModel {
-  const model = readObject(bytes);
+  const model = withEventTypes(readObject(bytes), {});
   const layouts = readLayouts(model);
   assignNames("object", layouts.types);
   return { ...model, warnings: [...model.warnings, ...layouts.warnings] };

@@ -4,6 +4,7 @@ import { displayPath, SkelError, shown } from "./errors.ts";
 import { isKind, kindNames, type Presentation } from "./layout/present.ts";
 import { type Origin, sha256 } from "./header.ts";
 import { objectNameOf } from "./names/names.ts";
+import type { EventTypes } from "./object/eventtypes.ts";
 import type { MapTypes } from "./object/maptypes.ts";
 
 /** What `generate` may be told. */
@@ -34,6 +35,11 @@ export interface GenerateOptions {
   readonly arch?: Readonly<Record<string, Uint8Array>> | undefined;
   /** Whether what would be a warning is an error. */
   readonly strict?: boolean | undefined;
+  /**
+   * Types of the events of ring buffers and perf buffers, as in C: `{ rb: "struct event" }`. Several, with commas, are told
+   * apart by their length; "bytes" is for events of no type.
+   */
+  readonly events?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every option with its value. */
@@ -50,6 +56,7 @@ export interface ResolvedOptions {
   readonly js: boolean;
   readonly arch: Readonly<Record<string, Uint8Array>>;
   readonly strict: boolean;
+  readonly events: EventTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
 }
@@ -81,12 +88,19 @@ function resolveArch(arch: Readonly<Record<string, Uint8Array>>): Readonly<Recor
   return Object.fromEntries(entries);
 }
 
-/** `maps` in the order of their names. */
-function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
-  const entries = Object.entries(maps).sort(([a], [b]) => (a < b ? -1 : 1));
+/** Types by the names of their maps, in the order of the names. */
+function resolveTypes(
+  option: "maps" | "events",
+  expected: string,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [name, types] of entries)
     if (typeof types !== "string")
-      throw new SkelError("ERR_OPTION", `maps: expected "KEY:VALUE" for ${shown(name)}, got ${shown(String(types))}`);
+      throw new SkelError(
+        "ERR_OPTION",
+        `${option}: expected ${shown(expected)} for ${shown(name)}, got ${shown(String(types))}`,
+      );
   return Object.fromEntries(entries);
 }
 
@@ -94,7 +108,7 @@ function resolveMaps(maps: Readonly<Record<string, string>>): MapTypes {
  * @throws SkelError ERR_OPTION
  */
 export function resolveOptions(options: GenerateOptions): ResolvedOptions {
-  const { name, objectName, int64 = "bigint", as = {}, maps: named = {}, embed = true, objectFile } = options;
+  const { name, objectName, int64 = "bigint", as = {}, embed = true, objectFile } = options;
   if (typeof name !== "string" || name === "" || name.endsWith("/"))
     throw new SkelError("ERR_OPTION", `name: expected the object's file name, got ${shown(String(name))}`);
   if (objectName !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(objectName))
@@ -114,10 +128,11 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     if (!isKind(kind))
       throw new SkelError("ERR_OPTION", `as: ${shown(path)}: expected one of ${kindNames}, got ${shown(kind)}`);
   }
-  const maps = resolveMaps(named);
   const { js = false, strict = false } = options;
   const arch = resolveArch(options.arch ?? {});
   const hashes = Object.fromEntries(Object.entries(arch).map(([name, bytes]) => [name, sha256(bytes)]));
+  const maps = resolveTypes("maps", "KEY:VALUE", options.maps ?? {});
+  const events = resolveTypes("events", "TYPE", options.events ?? {});
   const file = name.slice(name.lastIndexOf("/") + 1);
   return {
     place: displayPath(name),
@@ -129,11 +144,13 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     js,
     arch,
     strict,
+    events,
     recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
       ...(int64 !== "bigint" && { int64 }),
       ...(asked.length > 0 && { as: Object.fromEntries(asked) }),
       ...(Object.keys(maps).length > 0 && { maps }),
+      ...(Object.keys(events).length > 0 && { events }),
       ...(!embed && { embed }),
       ...(objectFile !== undefined && { objectFile }),
       ...(js && { js }),

@@ -41,9 +41,9 @@ function stageOf(stages: readonly (readonly string[])[], folder: string, file: s
 }
 
 const GENERATOR = [
-  ["version", "errors"],
+  ["version", "errors", "group"],
   ["elf"],
-  ["btf"],
+  ["btf", "bytecode"],
   ["object"],
   ["upgrade"],
   ["layout"],
@@ -60,7 +60,7 @@ const RUNTIME = [
   ["memory", "codec"],
   ["native"],
   ["library"],
-  ["maps", "program", "link", "attach", "sections"],
+  ["maps", "events", "program", "link", "attach", "sections"],
   ["object"],
   ["skeleton"],
   ["gen1", "index"],
@@ -98,11 +98,13 @@ describe.each([
   });
 });
 
-test("elf and btf do not know each other", () => {
+test("elf and btf do not know each other, nor btf and bytecode", () => {
   const known = imports.filter(
     ({ from, to }) =>
       (from.startsWith("src/elf/") && to.startsWith("src/btf/")) ||
-      (from.startsWith("src/btf/") && to.startsWith("src/elf/")),
+      (from.startsWith("src/btf/") && to.startsWith("src/elf/")) ||
+      (from.startsWith("src/btf/") && to.startsWith("src/bytecode/")) ||
+      (from.startsWith("src/bytecode/") && to.startsWith("src/btf/")),
   );
   expect(known).toEqual([]);
 });

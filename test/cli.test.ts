@@ -819,3 +819,40 @@ describe("--map", () => {
     expect(stdout).toMatch(/counts +hash +64 entries +4 bytes -> 8 bytes +4 -> 8 bytes +legacy\n/);
   });
 });
+
+describe("--event", () => {
+  beforeEach(() => folder.write("send.bpf.o", fixture("event_types")));
+  const gen = (...args: readonly string[]) => folder.run(["gen", "send.bpf.o", ...args]);
+
+  test("says what is sent, where gen cannot tell and says so in one line", () => {
+    const told = gen();
+    const lines = told.stderr.split("\n").filter((line) => line.includes("map ambiguous"));
+    expect(lines).toEqual([
+      "ebpf-skel: warning: send.bpf.o: map ambiguous: events are bytes: programs send 24 bytes, the size of struct started, struct stopped (say what they are: gen --event ambiguous=started)",
+    ]);
+    expect(gen("--event", "ambiguous=started").stderr).not.toContain("map ambiguous");
+    expect(folder.read("send.skel.ts")).toContain("ambiguous: s.RingBuf<Started>;");
+    expect(gen("--event", "ambiguous=started", "--check")).toEqual(upToDate("send.skel.ts"));
+    expect(gen("--check", "--event", "ambiguous=bytes")).toEqual(
+      failed('send.skel.ts: is out of date (run ebpf-skel gen send.bpf.o --event "ambiguous=bytes")'),
+    );
+  });
+
+  test.each([
+    [["--event", "ambiguous"], '--event: expected NAME=TYPE, got "ambiguous" (see ebpf-skel --help)'],
+    [["x.bpf.o", "--event", "ambiguous=started"], "--event: is about one object, got 2 (generate them apart)"],
+    [["--event", "ambiguous=nope"], "send.bpf.o: map ambiguous: the object has no type nope, got "],
+  ])("%j is misused", (args, message) => {
+    expect(gen(...args).stderr).toContain(message);
+    expect(folder.list()).not.toContain("send.skel.ts");
+  });
+
+  test("inspect shows what is known of events", () => {
+    const { stdout } = folder.run(["inspect", "send.bpf.o"]);
+    expect(stdout).toMatch(
+      /two_sizes +ringbuf +4096 bytes +struct closed \| struct opened +events of 16, 32 bytes +inferred\n/,
+    );
+    expect(stdout).toMatch(/ambiguous +ringbuf +4096 bytes +events of 24 bytes\n/);
+    expect(stdout).toContain("map variable: events are bytes: put sends a size that is not constant");
+  });
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { codecOf, readOf, typeOf, writeOf } from "../src/emit/codec.ts";
 import { mapDoc, spellHoles } from "../src/emit/doc.ts";
-import type { Layout, Use } from "../src/layout/layout.ts";
+import type { Layout, MapLayout, Use } from "../src/layout/layout.ts";
 import type { Names } from "../src/names/names.ts";
 import type { MapModel } from "../src/object/model.ts";
 
@@ -170,6 +170,7 @@ describe("mapDoc", () => {
     ...more,
   });
   const use = (spelled: string, layout: Layout = u32): Use => ({ spelled, layout, size: 4 });
+  const layout = (key?: Use, value?: Use): MapLayout => ({ name: "m", ...(key && { key }), ...(value && { value }) });
   test.each([
     [map({}), use("u32"), use("u64"), "Hash, 128 entries: `u32` to `u64`."],
     [map({ type: "array", maxEntries: 1 }), use("u32"), use("u64"), "Array, 1 entry: `u32` to `u64`."],
@@ -182,10 +183,10 @@ describe("mapDoc", () => {
       "Hash, 128 entries: `6 bytes` (as bytes: why *\\/ not) to `u64`.",
     ],
     [map({}), use("struct `k`"), use("u64"), "Hash, 128 entries: `struct 'k'` to `u64`."],
-  ])("%#", (model, key, value, expected) => expect(mapDoc(model, key, value, [])).toBe(expected));
+  ])("%#", (model, key, value, expected) => expect(mapDoc(model, layout(key, value), [])).toBe(expected));
 
   test("warns of padding in the key", () =>
-    expect(mapDoc(map({}), use("struct k"), use("u64"), [{ offset: 7, size: 1 }])).toBe(
+    expect(mapDoc(map({}), layout(use("struct k"), use("u64")), [{ offset: 7, size: 1 }])).toBe(
       "Hash, 128 entries: `struct k` to `u64`. The key has padding (byte 7): a BPF program must zero it, or lookups miss.",
     ));
 });

@@ -8,7 +8,7 @@ import { standardType } from "../src/object/ctypes.ts";
 import { withMapTypes } from "../src/object/maptypes.ts";
 import { readObject } from "../src/object/read.ts";
 import { resolveOptions } from "../src/options.ts";
-import { parseMaps } from "../src/cli/maps.ts";
+import { parseTypes } from "../src/cli/maps.ts";
 import { fixtures } from "./support/fixtures.ts";
 
 function bytesOf(name: string): Uint8Array {
@@ -119,6 +119,7 @@ describe("the option", () => {
   });
 
   test("comes from --map", () => {
+    const parseMaps = (given: string[] | undefined): unknown => parseTypes("--map", "KEY:VALUE", given);
     expect(parseMaps(["a=u32:struct x", "b=:u64"])).toEqual({ a: "u32:struct x", b: ":u64" });
     expect(parseMaps(undefined)).toBeUndefined();
     expect(() => parseMaps(["a"])).toThrow('--map: expected NAME=KEY:VALUE, got "a"');

@@ -4,7 +4,7 @@
 import { StateError } from "./errors.ts";
 import type { Library } from "./library.ts";
 import { bpfError } from "./library/failure.ts";
-import { canListen, type Log, withLog, withoutLog } from "./library/print.ts";
+import { canListen, type Log, withLogBut, withoutLog } from "./library/print.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
 import { loadHint } from "./object/hints.ts";
@@ -36,6 +36,8 @@ export class BpfObject implements ProgramOwner {
   readonly maps: LoadedMap[] = [];
   readonly sections: LiveBytes[] = [];
   programs: readonly ProgramCore[] = [];
+  /** Names of maps that the kernel takes without BTF only, which libbpf finds out by trying. */
+  readonly withoutBtf: Set<string> = new Set();
   // `struct bpf_object *`
   readonly #pointer: number;
   #phase: Phase = "open";
@@ -92,7 +94,8 @@ export class BpfObject implements ProgramOwner {
     this.useOpen();
     // Where libbpf's own lines cannot be heard, the verifier's come through buffers.
     const buffers = canListen() ? [] : this.#setLogBuffers();
-    const { result, log } = withLog(this.library, () => this.library.fn("bpf_object__load")(this.#pointer), buffers);
+    const load = (): number => this.library.fn("bpf_object__load")(this.#pointer);
+    const { result, log } = withLogBut(this.library, (line) => this.#isExpected(line), load, buffers);
     this.#loaded(result, log, buffers);
   }
 
@@ -212,6 +215,12 @@ export class BpfObject implements ProgramOwner {
     const error = this.#loadError(-result, log, buffers);
     this.close();
     throw error;
+  }
+
+  // libbpf.c, `bpf_object__create_map`
+  #isExpected(line: string): boolean {
+    const map = /^libbpf: Error in bpf_create_map_xattr\((.*)\):.*Retrying without BTF\.$/.exec(line)?.[1];
+    return map !== undefined && this.withoutBtf.has(map);
   }
 
   #loadError(errno: number, log: Log | undefined, buffers: readonly LogBuffer[]): Error {

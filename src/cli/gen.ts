@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJob } from "../build/module.ts";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isFolder, readObjectFile, targetOf } from "../files.ts";
-import { parseMaps } from "./maps.ts";
+import { parseTypes } from "./maps.ts";
 import { report, reportWarning } from "./report.ts";
 import { type Pass, repeat } from "./watch.ts";
 
@@ -23,6 +23,8 @@ export interface ModuleArguments {
   readonly arch?: readonly string[] | undefined;
   readonly js: boolean;
   readonly strict: boolean;
+  /** `NAME=TYPE` each. */
+  readonly event?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
   readonly watch: boolean;
@@ -52,9 +54,14 @@ export function planJobs(args: GenArguments): Job[] {
     throw option(`--watch: writes modules, got --${args.check ? "check" : "stdout"} too (leave one out)`);
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
-  const maps = parseMaps(args.map);
-  if (several && maps !== undefined)
-    throw option(`--map: is about one object, got ${objects.length} (generate them apart)`);
+  const maps = parseTypes("--map", "KEY:VALUE", args.map);
+  const events = parseTypes("--event", "TYPE", args.event);
+  for (const [name, types] of [
+    ["--map", maps],
+    ["--event", events],
+  ] as const)
+    if (several && types !== undefined)
+      throw option(`${name}: is about one object, got ${objects.length} (generate them apart)`);
   const intoFolder = output !== undefined && (output.endsWith("/") || isFolder(output));
   if (several && output !== undefined && !intoFolder)
     throw option(
@@ -64,7 +71,7 @@ export function planJobs(args: GenArguments): Job[] {
   if (several && arches.length > 0)
     throw option(`--arch: is about one object, got ${objects.length} (generate them apart)`);
   const { name: objectName, embed, int64, js, strict } = args;
-  const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps };
+  const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps, events };
   const jobs = objects.map((input) => {
     const file = intoFolder ? undefined : output;
     return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), arches);
@@ -119,7 +126,7 @@ function withArches(job: Job, args: ModuleArguments): Job {
 export function commandOf(
   command: "gen" | "build",
   input: string,
-  { output, name, int64, as = [], map = [], embed, arch = [], js }: ModuleArguments,
+  { output, name, int64, as = [], map = [], event = [], embed, arch = [], js }: ModuleArguments,
 ): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
@@ -127,6 +134,7 @@ export function commandOf(
     ...(int64 === "number" ? ["--int64", int64] : []),
     ...as.flatMap((text) => ["--as", shown(text)]),
     ...map.flatMap((one) => ["--map", shown(one)]),
+    ...event.flatMap((one) => ["--event", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
     ...arch.flatMap((one) => ["--arch", shown(one)]),
     ...(js ? ["--js"] : []),

@@ -44,6 +44,16 @@ function mapRow(model: ObjectModel, map: MapModel): Cell[] {
   const contents = [side(map.keyType, map.keySize), side(map.valueType, map.valueSize)].filter((s) => s !== "");
   const sizes = [map.keySize, map.valueSize].filter((size) => size > 0).join(" -> ");
   const isBuffer = map.type.endsWith("ringbuf");
+  const { events } = map;
+  if (events !== undefined)
+    return [
+      name(map.name),
+      map.type,
+      map.maxEntries === 0 ? "" : plural(map.maxEntries, isBuffer ? "byte" : "entry"),
+      events.types.map((type) => comment(spellType(model.types, type))).join(" | "),
+      dim(events.sizes.length === 0 ? "" : `events of ${events.sizes.join(", ")} bytes`),
+      dim(events.types.length === 0 ? "" : events.source),
+    ];
   return [
     name(map.name),
     map.type,

@@ -64,6 +64,12 @@ function moduleOptions<T>(y: Argv<T>) {
       nargs: 1,
       describe: "types of a map that has only sizes: NAME=KEY:VALUE",
     })
+    .option("event", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "types of the events of a ring buffer or perf buffer: NAME=TYPE[,TYPE], or NAME=bytes",
+    })
     .option("embed", {
       type: "boolean",
       default: true,
@@ -107,6 +113,7 @@ const parser = yargs()
         .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
         .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
         .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
+        .example("$0 gen prog.bpf.o --event rb=event", "say what a ring buffer carries")
         .example("$0 gen prog.bpf.o --js", "write prog.skel.js and prog.skel.d.ts")
         .example("$0 gen prog.bpf.o --arch arm64=prog.arm64.o", "one module for two machines")
         .example("$0 gen prog.bpf.o --watch", "and again after each change")

@@ -32,6 +32,9 @@ export const SHN_XINDEX = 0xffff;
 
 export const STT_OBJECT = 1;
 
+/** Of an instruction with a 64-bit immediate. */
+export const R_BPF_64_64 = 1;
+
 /** Where fields lie in `Elf64_Ehdr`. */
 export const EHDR = {
   type: 16,

@@ -1,6 +1,6 @@
 // The sentences of generated doc comments: what a thing is in C, where it lies, what to beware of.
 
-import type { FieldLayout, Hole, Layout, NamedLayout, StructLayout, Use } from "../layout/layout.ts";
+import type { FieldLayout, Hole, Layout, MapLayout, NamedLayout, StructLayout, Use } from "../layout/layout.ts";
 import type { MapModel, ProgramModel } from "../object/model.ts";
 import { comment } from "./text.ts";
 
@@ -45,7 +45,7 @@ function bytesReason(layout: Layout): string {
 export function spellHoles(holes: readonly Hole[]): string {
   const ranges = holes.map(({ offset, size }) => (size === 1 ? `${offset}` : `${offset}-${offset + size - 1}`));
   const one = ranges.length === 1 && holes[0]!.size === 1;
-  return `${one ? "byte" : "bytes"} ${ranges.join(", ").replace(/, ([^,]*)$/, " and $1")}`;
+  return `${one ? "byte" : "bytes"} ${joined(ranges, "and")}`;
 }
 
 /** "`u32` at 0". */
@@ -81,17 +81,33 @@ function useDoc(use: Use): string {
 }
 
 /** "Hash, 128 entries: `char[64]` to `u64`." `keyHoles` are the padding of the key's struct. */
-export function mapDoc(map: MapModel, key: Use | undefined, value: Use | undefined, keyHoles: readonly Hole[]): string {
+export function mapDoc(map: MapModel, { key, value, events }: MapLayout, keyHoles: readonly Hole[]): string {
   const title = TITLES[map.type] ?? map.type[0]!.toUpperCase() + map.type.slice(1).replace(/_/g, " ");
   const unit = map.type.endsWith("ringbuf") ? "bytes" : map.maxEntries === 1 ? "entry" : "entries";
   const entries = map.maxEntries === 0 ? "" : `, ${map.maxEntries} ${unit}`;
   const types = [key, value].filter((use) => use !== undefined).map(useDoc);
-  const contents = types.length === 0 ? "" : `: ${types.join(" to ")}`;
+  const contents = types.length === 0 ? eventsDoc(map, events) : `: ${types.join(" to ")}`;
   const padding =
     keyHoles.length === 0
       ? ""
       : ` The key has padding (${spellHoles(keyHoles)}): a BPF program must zero it, or lookups miss.`;
   return `${title}${entries}${contents}.${slotsDoc(map)}${padding}`;
+}
+
+/** ", of `struct call` or `struct exit`, inferred from the sizes 8 and 16 in the bytecode" */
+function eventsDoc({ events }: MapModel, uses: readonly Use[] = []): string {
+  if (uses.length === 0) return "";
+  const sizes = events?.sizes ?? [];
+  const inferred =
+    events?.source === "inferred"
+      ? `, inferred from the size${sizes.length === 1 ? "" : "s"} ${joined(sizes.map(String), "and")} in the bytecode`
+      : "";
+  return `, of ${joined(uses.map(useDoc), "or")}${inferred}`;
+}
+
+/** "a, b and c". */
+function joined(parts: readonly string[], word: string): string {
+  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} ${word} ${parts.at(-1)!}`;
 }
 
 const SHOWN_SLOTS = 8;

@@ -1,6 +1,7 @@
 // A map's handle: its TypeScript type in the interface, and the call that makes it in the table.
 
 import type { MapLayout, Use } from "../layout/layout.ts";
+import { valueSizeOf } from "../object/events.ts";
 import type { MapModel } from "../object/model.ts";
 import { codecOf, initOf, typeOf } from "./codec.ts";
 import { literal } from "./text.ts";
@@ -26,6 +27,23 @@ function valued(type: string, make: string): Emitter {
   return (_map, { value }, context) =>
     value && { type: generic(type, [value], context), table: call(make, [value], context) };
 }
+
+/** A kind with records of these types, told apart by their length: `s.RingBuf<A | B>`, `s.ringbuf(A, B)`; of bytes `s.RingBuf`. */
+function ofEvents(type: string, make: string): Emitter {
+  return (_map, { events = [] }, context) => {
+    const types = new Set(events.map(({ layout }) => typeOf(layout, context.names)));
+    return {
+      type: types.size === 0 ? `s.${type}` : `s.${type}<${[...types].join(" | ")}>`,
+      table: call(make, events, context),
+    };
+  };
+}
+
+/** Records that are written. */
+const userRingbuf: Emitter = (_map, { events = [] }, context) => ({
+  type: events.length === 0 ? "s.UserRingBuf" : generic("UserRingBuf", events, context),
+  table: call("userRingbuf", events, context),
+});
 
 /** BPF_F_MMAPABLE. */
 const MMAPABLE = 1 << 10;
@@ -77,7 +95,8 @@ function ofMaps(type: string, make: string, hasKey: boolean): Emitter {
 
 /** What the runtime makes an inner map of. */
 function definition(map: MapModel): string {
-  const { typeId, keySize, valueSize, maxEntries, flags, extra, numaNode, keyType, valueType } = map;
+  const { typeId, keySize, maxEntries, flags, extra, numaNode, keyType, valueType } = map;
+  const valueSize = valueSizeOf(map);
   const always = `type: ${typeId}, keySize: ${keySize}, valueSize: ${valueSize}, maxEntries: ${maxEntries}`;
   const some = [
     ...(flags !== 0 ? [`flags: ${flags}`] : []),
@@ -126,6 +145,9 @@ const emitters: ReadonlyMap<string, Emitter> = new Map([
   ["queue", valued("QueueMap", "queue")],
   ["stack", valued("StackMap", "stack")],
   ["bloom_filter", bloomFilter],
+  ["ringbuf", ofEvents("RingBuf", "ringbuf")],
+  ["perf_event_array", ofEvents("PerfEventArray", "perfEventArray")],
+  ["user_ringbuf", userRingbuf],
 ]);
 
 /** The handle of `map`; a plain one where its kind has no typed verbs. */

@@ -41,7 +41,7 @@ function mapMembers(model: ObjectModel, layouts: Layouts, context: EmitContext):
     const layout = layouts.maps[i]!;
     return {
       name: map.name,
-      doc: mapDoc(map, layout.key, layout.value, holes(layout.key?.layout)),
+      doc: mapDoc(map, layout, holes(layout.key?.layout)),
       ...mapHandle(map, layout, context),
     };
   });

@@ -132,6 +132,8 @@ export interface MapLayout {
   readonly name: string;
   readonly key?: Use;
   readonly value?: Use;
+  /** What the records of a ring buffer or perf buffer are; it has no key and value then. */
+  readonly events?: readonly Use[];
   /** Of the maps in a map of maps. */
   readonly inner?: MapLayout;
 }

@@ -116,6 +116,7 @@ export function present(layouts: Layouts, { int64, as }: Presentation): Layouts 
     ...it,
     ...(it.key && { key: use(it.key) }),
     ...(it.value && { value: use(it.value) }),
+    ...(it.events && { events: it.events.map(use) }),
     ...(it.inner && { inner: map(it.inner) }),
   });
   const field = (struct: StructLayout, it: FieldLayout): FieldLayout => {

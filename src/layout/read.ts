@@ -1,7 +1,7 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { type DeclTag, declTags, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, sizeOf, trySizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
@@ -107,6 +107,10 @@ const KERNEL_VALUES: ReadonlySet<string> = new Set([
 ]);
 
 function layoutMap(collector: Collector, map: MapModel): MapLayout {
+  if (map.events !== undefined) {
+    const use = (type: TypeId): Use => collector.use(type, `${map.name}_event`, sizeOf(collector.types, type));
+    return { name: map.name, events: map.events.types.map(use) };
+  }
   const use = (type: TypeId | undefined, size: number, what: string): Use | undefined => {
     if (type !== undefined) return collector.use(type, `${map.name}_${what}`, size);
     if (size === 0 || KERNEL_VALUES.has(map.type)) return undefined;
@@ -144,9 +148,10 @@ function reasonOf(layout: Layout): string | undefined {
 
 function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"] {
   const uses = [
-    ...withInner(layouts.maps).flatMap(({ name, key, value }) => [
+    ...withInner(layouts.maps).flatMap(({ name, key, value, events = [] }) => [
       { where: `map ${name} key`, layout: key?.layout },
       { where: `map ${name} value`, layout: value?.layout },
+      ...events.map(({ layout }) => ({ where: `map ${name} event`, layout })),
     ]),
     ...layouts.sections.flatMap(({ variables }) =>
       variables.map(({ name, layout }) => ({ where: `variable ${name}`, layout })),

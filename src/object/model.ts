@@ -29,8 +29,22 @@ export interface MapModel {
   readonly inner?: MapModel;
   /** Defined as `struct bpf_map_def SEC("maps")`, which the carried object does not have any more. */
   readonly legacy?: true;
+  /** Of ring buffers and perf buffers: what their records are. */
+  readonly events?: EventsModel;
   /** What `.values = {...}` puts into slots at load, by slot: names of maps, or of programs. */
   readonly slots?: readonly SlotModel[];
+}
+
+/** What is known of the records of a ring buffer, perf buffer or user ring buffer. */
+export interface EventsModel {
+  /** BTF ids, several where records of several types are told apart by their length; none: bytes. */
+  readonly types: readonly TypeId[];
+  /** `__type(value, ...)`, the option `events`, or the sizes that programs send. */
+  readonly source: "declared" | "option" | "inferred" | "none";
+  /** The constant sizes in the bytecode, in bytes, ascending. */
+  readonly sizes: readonly number[];
+  /** Why programs send what has no type here, and what helps. */
+  readonly reason?: string;
 }
 
 /** One slot that load fills. */

@@ -5,6 +5,7 @@ import type { BtfType } from "../btf/types.ts";
 import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
 import { SkelError } from "../errors.ts";
+import { withEvents } from "./events.ts";
 import { readKconfig } from "./kconfig.ts";
 import { readLegacyMaps } from "./legacy.ts";
 import { readMaps } from "./maps.ts";
@@ -46,11 +47,12 @@ export function readObject(bytes: Uint8Array): ObjectModel {
     bytes,
     maps.map(({ name }) => name),
   );
+  const programs = readPrograms(source);
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
-    maps: [...maps, ...legacy.map(({ map }) => map)],
-    programs: readPrograms(source),
+    maps: withEvents(source, bytes, [...maps, ...legacy.map(({ map }) => map)], programs),
+    programs,
     sections: [...readSections(source), ...readKconfig(source)],
     structOps: readStructOps(source),
     types,

@@ -25,9 +25,10 @@ function findTypes({ maps, sections, types }: Layouts): Map<TypeId, string> {
       if (field.layout.kind !== "bits") visit(field.layout, memberOf(own, field.name));
       else if (field.layout.base.kind === "enum") visit(field.layout.base, byId.get(field.layout.base.type)!.spelled);
   };
-  for (const { name, key, value } of maps) {
+  for (const { name, key, value, events = [] } of maps) {
     if (key) visit(key.layout, `__typeof__(*${name}.key)`);
     if (value) visit(value.layout, `__typeof__(*${name}.value)`);
+    for (const { layout, spelled } of events) visit(layout, spelled);
   }
   for (const { variables } of sections) for (const { name, layout } of variables) visit(layout, `__typeof__(${name})`);
   return known;
@@ -143,6 +144,14 @@ export function claimsOf(
               ...claimsOfValue(use.layout, `__typeof__(*${name}.${side})`, use.spelled, types),
             ],
       ),
+    })),
+    // What an inferred type is called in C stands nowhere in the map's definition.
+    ...layouts.maps.map(({ name, events = [] }) => ({
+      what: `events of map ${name}`,
+      claims: events.flatMap((use) => [
+        `sizeof(${use.spelled}) == ${use.size}`,
+        ...claimsOfValue(use.layout, use.spelled, use.spelled, types),
+      ]),
     })),
     ...layouts.sections.map(({ ident, variables }) => ({
       what: `section ${ident}`,

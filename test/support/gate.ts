@@ -92,6 +92,7 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...["ArrayOfMaps", "HashOfMaps", "ProgArray", "SockMap", "SockHash", "ReuseportSockArray", "XskMap"],
   ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
+  ...["ringbuf", "perfEventArray", "userRingbuf", "RingBuf", "PerfEventArray", "UserRingBuf"],
   ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program"],
 ]);
 

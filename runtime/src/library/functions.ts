@@ -21,6 +21,7 @@ export const functions = {
   bpf_map__type: ["int", ["ptr"]],
   bpf_map__key_size: ["u32", ["ptr"]],
   bpf_map__value_size: ["u32", ["ptr"]],
+  bpf_map__set_value_size: ["int", ["ptr", "u32"]],
   bpf_map__max_entries: ["u32", ["ptr"]],
   bpf_map__set_max_entries: ["int", ["ptr", "u32"]],
   bpf_map__map_flags: ["u32", ["ptr"]],

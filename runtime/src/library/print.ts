@@ -54,12 +54,23 @@ export function canListen(): boolean {
  * address is passed as `keep`: hearing a line runs JavaScript, which may collect garbage in the middle of the call.
  */
 export function withLog<T>(library: Library, call: () => T, ...keep: readonly object[]): { result: T; log: Log } {
+  return withLogBut(library, () => false, call, ...keep);
+}
+
+/** The same without the lines that are `hidden`: what libbpf warns of although it is meant to be so. */
+export function withLogBut<T>(
+  library: Library,
+  hidden: (line: string) => boolean,
+  call: () => T,
+  ...keep: readonly object[]
+): { result: T; log: Log } {
   if (!canListen()) return { result: call(), log: silence };
   const setPrint = library.fn("libbpf_set_print");
-  const heard: Line[] = [];
+  const all: Line[] = [];
+  let heard: readonly Line[] = [];
   let result: T;
   keeping.push(keep);
-  lines = heard;
+  lines = all;
   setPrint((print ??= registerPrint(hear)));
   try {
     result = call();
@@ -67,6 +78,7 @@ export function withLog<T>(library: Library, call: () => T, ...keep: readonly ob
     setPrint(0);
     lines = undefined;
     keeping.pop();
+    heard = all.filter(({ text }) => !hidden(text));
     tell(heard);
   }
   const kept = heard.filter((line) => line.level < debug).map((line) => line.text);

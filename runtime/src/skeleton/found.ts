@@ -10,6 +10,7 @@ import type { MapSpec } from "../maps/core.ts";
 import type { BpfObject } from "../object.ts";
 import type { ProgramCore } from "../program/core.ts";
 import type { SectionSpec } from "../sections/types.ts";
+import { resetValueSize } from "./eventmaps.ts";
 import type { SkeletonShape, SkeletonTable } from "./types.ts";
 
 /** A map of the table, found in the object. */
@@ -51,6 +52,7 @@ function findMaps(object: BpfObject, specs: object): FoundMap[] {
   return Object.entries(specs).map(([name, spec]: [string, MapSpec<unknown>]) => {
     const pointer = object.findMap(name);
     if (pointer === 0) throw new StaleError(`${object.name}: map ${name}: not in the object (${stale})`);
+    resetValueSize(object, name, pointer);
     const typeId = library.fn("bpf_map__type")(pointer);
     const type = mapTypeName(library, typeId);
     const keySize = library.fn("bpf_map__key_size")(pointer);

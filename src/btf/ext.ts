@@ -1,0 +1,35 @@
+// The bytes of a .BTF.ext section in, the types that its CO-RE records are about out: types of the running kernel, which
+// libbpf looks for when it loads. https://docs.kernel.org/bpf/btf.html#btf-ext-section
+
+import type { TypeId } from "./types.ts";
+
+const MAGIC = 0xeb9f;
+/** Where the header keeps offset and length of the CO-RE records; older ones end before. */
+const CORE = 24;
+const CORE_END = 32;
+/** Section name and count before the records of a section. */
+const SECTION_HEADER = 8;
+const RECORD = 16;
+/** BPF_CORE_TYPE_ID_LOCAL: the one kind that asks nothing of the kernel. */
+const TYPE_ID_LOCAL = 6;
+
+/** Ids of the types; as libbpf does, what is malformed is left aside. */
+export function readCoreTypes(bytes: Uint8Array, endian: "little" | "big"): ReadonlySet<TypeId> {
+  const ids = new Set<TypeId>();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u32 = (at: number): number => (at + 4 <= bytes.length ? view.getUint32(at, endian === "little") : 0);
+  if (bytes.length < CORE_END || view.getUint16(0, endian === "little") !== MAGIC) return ids;
+  const header = u32(4);
+  if (header < CORE_END) return ids;
+  const start = header + u32(CORE);
+  const end = Math.min(start + u32(CORE + 4), bytes.length);
+  const size = u32(start);
+  if (size < RECORD) return ids;
+  for (let at = start + 4; at + SECTION_HEADER <= end;) {
+    const records = u32(at + 4);
+    at += SECTION_HEADER;
+    for (let i = 0; i < records && at + size <= end; i++, at += size)
+      if (u32(at + 12) !== TYPE_ID_LOCAL) ids.add(u32(at + 4));
+  }
+  return ids;
+}

@@ -1,0 +1,159 @@
+// The maps of an object in, the same with what is known of their events out: declared with `__type(value, ...)`, or inferred
+// where every size that programs send is the size of one struct of the author's.
+
+import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
+import { spellType } from "../btf/spell.ts";
+import type { BtfType, TypeId } from "../btf/types.ts";
+import { groupBy } from "../group.ts";
+import { type Candidate, findAuthors, namedStructs } from "./authors.ts";
+import { type EventCall, findEventCalls } from "./eventcalls.ts";
+import type { EventsModel, MapModel, ProgramModel } from "./model.ts";
+import type { Source } from "./source.ts";
+import { listed, plain } from "./typefinder.ts";
+
+/** Bytes of a value as the kernel wants it, by the type of the map: what it says of events is this generator's own rule. */
+const VALUE_SIZES: Readonly<Record<string, number>> = { ringbuf: 0, user_ringbuf: 0, perf_event_array: 4 };
+
+/** Whether maps of that type carry events. */
+export function isEventMap({ type }: Pick<MapModel, "type">): boolean {
+  return Object.hasOwn(VALUE_SIZES, type);
+}
+
+/** `value_size` as the map is made with, whatever its definition says. */
+export function valueSizeOf({ type, valueSize }: MapModel): number {
+  return VALUE_SIZES[type] ?? valueSize;
+}
+
+/**
+ * The length that a record of `size` bytes arrives with, by which types are told apart: perf buffers round it up, with the 4
+ * bytes of the length itself, to 8 (kernel/events/core.c `perf_sample_save_raw_data`).
+ */
+export function recordLength({ type }: Pick<MapModel, "type">, size: number): number {
+  return type === "perf_event_array" ? Math.ceil((size + 4) / 8) * 8 - 4 : size;
+}
+
+/** The maps with their `events`, where they carry some. */
+export function withEvents(
+  source: Source,
+  bytes: Uint8Array,
+  maps: readonly MapModel[],
+  programs: readonly ProgramModel[],
+): MapModel[] {
+  if (!maps.some((map) => isEventMap(map) || (map.inner && isEventMap(map.inner)))) return [...maps];
+  const sent = findEventCalls(source, bytes, maps);
+  const byMap = groupBy([...sent.ringbuf, ...sent.perf_event_array], ({ map }) => map);
+  const bySize = groupBy(findAuthors(source, bytes, maps, programs), ({ size }) => size);
+  let named: ReadonlyMap<number, readonly Candidate[]> | undefined;
+  const structs: Structs = {
+    authors: (size) => bySize.get(size) ?? [],
+    others: (size) => (named ??= groupBy(namedStructs(source.types), (one) => one.size)).get(size) ?? [],
+  };
+  const strays = {
+    ringbuf: sent.ringbuf.find(({ map }) => map === undefined),
+    perf_event_array: sent.perf_event_array.find(({ map }) => map === undefined),
+  };
+  return maps.map((map) => {
+    // Programs reach inner maps by lookups: their code does not tell which.
+    if (map.inner !== undefined && isEventMap(map.inner)) {
+      const { inner } = map;
+      // libbpf 1.5 crashes when an inner map's value size is set, so it cannot be set back before load.
+      if (inner.valueSize !== valueSizeOf(inner))
+        source.warn({
+          where: `map ${map.name}`,
+          what: `libbpf refuses an inner map of type ${inner.type} with values of ${inner.valueSize} bytes (leave its value out)`,
+        });
+      return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
+    }
+    if (!isEventMap(map)) return map;
+    const own = byMap.get(map.name) ?? [];
+    const sizes = [...new Set(own.map(({ size }) => size))].filter((size) => size !== undefined).sort((a, b) => a - b);
+    const stray = map.type === "ringbuf" || map.type === "perf_event_array" ? strays[map.type] : undefined;
+    const calls = stray === undefined ? own : [...own, stray];
+    return { ...map, events: declaredOf(source.types, map, sizes) ?? infer(map, calls, sizes, structs) };
+  });
+}
+
+function untyped(sizes: readonly number[], reason?: string): EventsModel {
+  return { types: [], source: "none", sizes, ...(reason !== undefined && { reason }) };
+}
+
+function declaredOf(types: readonly BtfType[], map: MapModel, sizes: readonly number[]): EventsModel | undefined {
+  const { valueType } = map;
+  if (valueType === undefined || sizeOf(types, valueType) === 0) return undefined;
+  // The usual definition of a perf event array, whose value is the descriptor of a perf event.
+  const isDescriptor = types[skipModifiersAndTypedefs(types, valueType)]!.kind === "int" && map.valueSize === 4;
+  if (map.type === "perf_event_array" && isDescriptor) return undefined;
+  return { types: [valueType], source: "declared", sizes };
+}
+
+/** What to write where nothing can be inferred. */
+const remedy = ({ name }: MapModel, type = "TYPE"): string => `say what they are: gen --event ${name}=${type}`;
+
+/** The structs of an object, by size. */
+interface Structs {
+  readonly authors: (size: number) => readonly Candidate[];
+  /** Of anybody's. */
+  readonly others: (size: number) => readonly Candidate[];
+}
+
+function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], structs: Structs): EventsModel {
+  if (calls.length === 0) return untyped(sizes);
+  const stray = calls.find((call) => call.map === undefined);
+  if (stray !== undefined)
+    return untyped(sizes, `${plain(stray.caller)} sends to a map that its code does not tell (${remedy(map)})`);
+  const variable = calls.find(({ size }) => size === undefined);
+  if (variable !== undefined)
+    return untyped(sizes, `${plain(variable.caller)} sends a size that is not constant (${remedy(map)})`);
+  const inferred: TypeId[] = [];
+  for (const size of sizes) {
+    const fitting = structs.authors(size);
+    if (fitting.length !== 1) return untyped(sizes, undecided(map, size, structs));
+    inferred.push(fitting[0]!.type);
+  }
+  if (sizes.length > 1 && !areApart(map, sizes, calls))
+    return untyped(sizes, `sizes ${sizes.join(", ")} cannot be told apart by their length (${remedy(map)})`);
+  return { types: inferred, source: "inferred", sizes };
+}
+
+function areApart(map: MapModel, sizes: readonly number[], calls: readonly EventCall[]): boolean {
+  const lengths = new Set(sizes.map((size) => recordLength(map, size)));
+  return lengths.size === sizes.length && !calls.some(({ longer }) => longer);
+}
+
+function undecided(map: MapModel, size: number, { authors, others: all }: Structs): string {
+  const sent = `programs send ${size} ${size === 1 ? "byte" : "bytes"}`;
+  const several = authors(size).map(({ spelled }) => spelled);
+  if (several.length > 0)
+    return `${sent}, the size of ${listed(several)} (${remedy(map, plain(several[0]!.replace(/^(struct|union) /, "")))})`;
+  const others = all(size).map(({ spelled }) => spelled);
+  const seen = others.length > 0 ? `, BTF has ${listed(others)}` : "";
+  const line = `${others.length > 0 ? plain(others[0]!) : "struct event"} *unused_event __attribute__((unused));`;
+  return `${sent}, which no struct of a global, map value or parameter has${seen} (add ${line} or ${remedy(map)})`;
+}
+
+/** What is doubtful of a map's events: that programs send what is no type here, or what does not fit the type. */
+export function eventDoubt(types: readonly BtfType[], map: MapModel): string | undefined {
+  const { events } = map;
+  if (events === undefined || events.types.length === 0)
+    return events?.reason === undefined ? undefined : `events are bytes: ${events.reason}`;
+  const stranger = events.sizes.find((size) => !events.types.some((type) => fits(types, type, size)));
+  if (stranger === undefined) return undefined;
+  const named = events.types.map((type) => `${plain(spellType(types, type))} of ${sizeOf(types, type)} bytes`);
+  const said = events.source === "option" ? "said to be" : "declared as";
+  return `events are ${said} ${named.join(" and ")}, but programs send ${stranger} bytes (correct the type)`;
+}
+
+/** Whether `size` bytes are a value of the type, which may end in a flexible array. */
+function fits(types: readonly BtfType[], id: TypeId, size: number): boolean {
+  const own = sizeOf(types, id);
+  return size === own || (size > own && endsInArray(types, id));
+}
+
+function endsInArray(types: readonly BtfType[], id: TypeId): boolean {
+  for (let at: TypeId | undefined = id; at !== undefined;) {
+    const type: BtfType = types[skipModifiersAndTypedefs(types, at)]!;
+    if (type.kind === "array") return type.length === 0;
+    at = type.kind === "struct" ? type.members.at(-1)?.type : undefined;
+  }
+  return false;
+}
