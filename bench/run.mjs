@@ -157,6 +157,62 @@ async function benchMaps() {
   return kept;
 }
 
+/** One ring buffer, filled and drained in turn: only draining is timed. Five callbacks take turns, as a program has several. */
+function benchRing(name, events, map, fill, lazy, readers) {
+  const drain = loadBaseline()("bench_ring");
+  const side = (work) => {
+    let time = 0;
+    for (let i = 0; i < 5; i++) {
+      fill();
+      let seen;
+      time += clock(() => (seen = work(i)));
+      if (seen !== events) throw new Error(`${name}: expected ${events} events, got ${seen}`);
+    }
+    return time / (5 * events);
+  };
+  const c = () => side((i) => drain(map.fd, i, 0));
+  const js = () => side((i) => map.consume(readers[i], { lazy }));
+  for (let i = 0; i < 40; i++) {
+    c();
+    js();
+  }
+  const rounds = Array.from({ length: ROUNDS }, () => ({ c: c(), js: js() }));
+  const of = (key) => median(rounds.map(key));
+  report(
+    name,
+    of((r) => r.c),
+    of((r) => r.js),
+    of((r) => r.js / r.c),
+    "ns",
+  );
+}
+
+async function benchRings() {
+  const { Events } = await importSkeleton("events");
+  const live = Events.load();
+  const events = 20_000;
+  live.bss.target_tgid = process.pid;
+  live.bss.burst = events;
+  live.attach();
+  const fill = (what) => () => {
+    live.bss.what = what;
+    void process.ppid;
+    live.bss.what = 0;
+  };
+  console.log(`\nring buffer, per event${"C".padStart(20)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
+  // Functions of their own, and objects that leave them.
+  const make = (body) =>
+    Array.from({ length: 5 }, () => new Function("sink", `return (e) => { ${body} }`)({ kept: undefined, sum: 0 }));
+  const keepAll = "sink.kept = e;";
+  const readEvent = "sink.sum += e.pid + Number(e.at) + e.comm.length;";
+  const { events: small, pages: large } = live.maps;
+  benchRing("32 bytes, lazy, all fields read", events, small, fill(1), true, make(readEvent));
+  benchRing("32 bytes, an object each", events, small, fill(1), false, make(keepAll));
+  benchRing("256 bytes, lazy, one field read", events, large, fill(2), true, make("sink.sum += Number(e.number);"));
+  benchRing("256 bytes, an object each", events, large, fill(2), false, make(keepAll));
+  live.close();
+}
+
 /** Whole processes: bare Node, a first `gen`, and one that finds its output current. */
 function benchGenerator() {
   const object = join(folder, "execve_counter.bpf.o");
@@ -180,4 +236,5 @@ console.log(
   `Node ${process.versions.node}, Linux ${execFileSync("uname", ["-r"], { encoding: "utf8" }).trim()}, medians of ${ROUNDS} alternating rounds`,
 );
 await benchMaps();
+await benchRings();
 benchGenerator();

@@ -45,6 +45,7 @@ const objects = [
   { name: "kernel_fields" },
   { name: "tails" },
   { name: "event_types" },
+  { name: "events" },
   { name: "event_declared" },
   { name: "big_endian", source: "types", target: "bpfeb" },
   { name: "nodwarf", source: "execve_counter", stripDebug: true },

@@ -15,14 +15,8 @@ export type { Memory } from "./memory.ts";
 
 export type { ProgramKind, ProgramSpec } from "./abi.ts";
 export type { AttachOptions } from "./attach/options.ts";
-export {
-  perfEventArray,
-  type PerfEventArray,
-  type RingBuf,
-  ringbuf,
-  type UserRingBuf,
-  userRingbuf,
-} from "./events/handles.ts";
+export { perfEventArray, type PerfEventArray, type UserRingBuf, userRingbuf } from "./events/handles.ts";
+export { type RingBuf, ringbuf } from "./events/ringbuf.ts";
 export type { Link } from "./link.ts";
 export { array, type ArrayMap } from "./maps/array.ts";
 export { cgroupArray, type CgroupArray } from "./maps/cgrouparray.ts";

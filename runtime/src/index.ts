@@ -39,6 +39,8 @@ export type {
   UsdtOptions,
   XdpOptions,
 } from "./attach/options.ts";
+export type { Signal, SignalOptions, Subscription, UnknownOptions, UnknownRecord } from "./events/consumer.ts";
+export type { ConsumeOptions, EventOptions, Lazy, RingBuf } from "./events/ringbuf.ts";
 export type { Link } from "./link.ts";
 export type { CgroupArray } from "./maps/cgrouparray.ts";
 export type { CgroupStorage, PercpuCgroupStorage } from "./maps/cgroupstorage.ts";

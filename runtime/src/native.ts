@@ -142,6 +142,30 @@ export function registerPrint(print: (level: number, format: number, args: numbe
   return Number(k.register(callback, type));
 }
 
+/** A descriptor on the event loop of the main thread, stopped at first. No method may be called after `close`. */
+export interface PollHandle {
+  start(): void;
+  stop(): void;
+  /** To be called before the descriptor is closed. */
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/** Has `ready`, which must not throw, called on the event loop for as long as `fd` is readable. */
+export function pollReadable(fd: number, ready: () => void): PollHandle {
+  const options = { readable: true };
+  const handle = koffi().node.poll(fd, options, ready);
+  handle.stop();
+  return {
+    start: () => handle.start(options, ready),
+    stop: () => handle.stop(),
+    close: () => handle.close(),
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+  };
+}
+
 const libcFunctions = {
   mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
   munmap: ["int", ["ptr", "size"]],
@@ -149,6 +173,10 @@ const libcFunctions = {
   free: ["void", ["ptr"]],
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
+  getpagesize: ["int", []],
+  epoll_create1: ["int", ["int"]],
+  epoll_ctl: ["int", ["int", "int", "int", "ptr"]],
+  epoll_wait: ["int", ["int", "ptr", "int", "int"]],
   // Variadic, but all that is passed here goes in registers either way.
   syscall: ["int", ["size", "int", "int"]],
 } as const;

@@ -1,15 +1,10 @@
-// Ring buffers and perf buffers as generated modules name them: their maps, and what their records are.
+// Perf buffers and user ring buffers as generated modules name them: their maps, and what their records are.
 
 import type { Codec } from "../codec/codec.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
 import { PlainMap } from "../maps/plain.ts";
 
 declare const record: unique symbol;
-
-/** A ring buffer of records of type `E`. */
-export interface RingBuf<E = Uint8Array> extends BpfMap {
-  readonly [record]?: E;
-}
 
 /** A perf buffer of records of type `E`. */
 export interface PerfEventArray<E = Uint8Array> extends BpfMap {
@@ -26,11 +21,6 @@ type Read<C extends readonly Codec<unknown, never>[]> = C extends readonly []
   : C[number] extends Codec<infer E, never>
     ? E
     : never;
-
-/** A map of type RINGBUF. For generated code. */
-export function ringbuf<C extends readonly Codec<unknown, never>[]>(..._types: C): MapSpec<RingBuf<Read<C>>> {
-  return { type: "ringbuf", keySize: 0, valueSize: 0, create: (map) => new PlainMap(map) };
-}
 
 /** A map of type PERF_EVENT_ARRAY. For generated code. */
 export function perfEventArray<C extends readonly Codec<unknown, never>[]>(

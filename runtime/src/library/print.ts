@@ -98,6 +98,11 @@ export async function withoutLog<A extends readonly unknown[], R>(fn: (...args: 
   }
 }
 
+/** A warning of the runtime's own, to the logger. */
+export function warnLogger(text: string): void {
+  tell([{ level: warn, text }]);
+}
+
 /**
  * Mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. What another
  * thread's libbpf prints meanwhile comes here too, once the call is over: it is nobody's.

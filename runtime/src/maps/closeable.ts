@@ -22,10 +22,12 @@ class DescribedMap extends LoadedMap {
   }
 
   override close(): void {
-    if (this.rawFd < 0) return;
+    const fd = this.rawFd;
+    if (fd < 0) return;
     unwatch(this);
-    libc().close(this.rawFd);
+    // First what still watches the descriptor.
     super.close();
+    libc().close(fd);
   }
 }
 

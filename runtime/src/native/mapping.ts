@@ -29,11 +29,11 @@ export interface Mapping {
   close(): void;
 }
 
-/** Maps the first `size` bytes behind `fd`; gives the positive errno when the kernel refuses. */
-export function mapMemory(fd: number, size: number, writable: boolean): Mapping | number {
+/** Maps `size` bytes behind `fd`, from page-aligned `offset`; gives the positive errno when the kernel refuses. */
+export function mapMemory(fd: number, size: number, writable: boolean, offset = 0): Mapping | number {
   const { mmap } = libc();
   const length = Math.ceil(size / pageSize) * pageSize;
-  const address = mmap(0, length, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+  const address = mmap(0, length, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, offset);
   // MAP_FAILED is the one address that koffi cannot give as a number.
   if (!Number.isSafeInteger(address)) return lastErrno();
   const region: Region = { address, size: length };

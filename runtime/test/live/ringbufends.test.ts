@@ -1,0 +1,137 @@
+// How consumers of ring buffers end, in processes of their own: what may go wrong here ends the process.
+
+import { expect, test } from "vitest";
+import { runChild, saidBy } from "../support/child.ts";
+import { requireKernel } from "../support/kernel.ts";
+
+requireKernel();
+
+const start = `
+  import { Worker, isMainThread, parentPort } from "node:worker_threads";
+  import { Events } from "./fixtures/events.skel.ts";
+  const live = Events.load();
+  live.bss.target_tgid = process.pid;
+  live.attach();
+  live.bss.what = 1;
+  const produce = (n: number): void => {
+    live.bss.burst = n;
+    void process.ppid;
+  };
+  const { events } = live.maps;
+`;
+
+test.each([
+  ["unreferenced on a readable descriptor", "events.subscribe(() => produce(1)).unref(); produce(1);"],
+  ["left open at process.exit", "events.subscribe(() => process.exit(0)); produce(1);"],
+  ["unreferenced and never called", "events.subscribe(() => undefined).unref();"],
+  ["closed in its callback", "const s = events.subscribe(() => s.close()); produce(5);"],
+  ["closed with the skeleton in its callback", "events.subscribe(() => live.close()); produce(5);"],
+  ["closed with the skeleton", "events.subscribe(() => undefined); produce(5); live.close();"],
+  ["closed before its first event", "events.subscribe(() => undefined).close();"],
+  ["closed twice and used after", "const s = events.subscribe(() => 0); s.close(); s.close(); s.ref(); s.unref();"],
+  ["whose loop breaks", "produce(3); for await (const _ of events) break;"],
+  ["whose loop throws", "produce(3); try { for await (const _ of events) throw 1; } catch {}"],
+  ["an iteration that was never begun", "events.events();"],
+])("a consumer %s lets the process end", (_, body) => {
+  expect(runChild(`${start}${body}`)).toEqual({ status: 0, signal: null, stdout: "", stderr: "" });
+});
+
+test("what a subscription's callback throws is an uncaughtException, and the next events come", () => {
+  const program = `${start}
+    process.on("uncaughtException", (e) => say(() => e.message));
+    let seen = 0;
+    const subscription = events.subscribe(({ at }) => {
+      if (++seen === 4) subscription.close();
+      if (at % 2n === 0n) throw new Error("at " + at);
+      say(() => at);
+    });
+    produce(4);`;
+  expect(saidBy(program)).toEqual([{ ok: "at 0" }, { ok: "1n" }, { ok: "at 2" }, { ok: "3n" }]);
+});
+
+test("without a handler it ends the process", () => {
+  const { status, stderr } = runChild(`${start} events.subscribe(() => { throw new Error("mine"); }); produce(1);`);
+  expect(status).toBe(1);
+  expect(stderr).toContain("Error: mine");
+});
+
+test("a subscription that nobody holds survives the garbage collector", () => {
+  const program = `${start}
+    let seen = 0;
+    (() => void events.subscribe(() => void (++seen === 2 && (say(() => seen), process.exit(0)))))();
+    produce(1);
+    setTimeout(() => { for (let i = 0; i < 5; i++) gc(); produce(1); }, 50);`;
+  expect(saidBy(program, { nodeArgs: ["--expose-gc"] })).toEqual([{ ok: 2 }]);
+});
+
+test("an idle subscription keeps the process alive until it is closed", () => {
+  const program = `${start}
+    const subscription = events.subscribe(() => undefined);
+    setTimeout(() => { say(() => "still here"); subscription.close(); }, 200).unref();`;
+  expect(saidBy(program)).toEqual([{ ok: "still here" }]);
+});
+
+const inWorker = (worker: string, main: string): string => `${start}
+  if (isMainThread) {
+    live.close();
+    const worker = new Worker(new URL(import.meta.url));
+    const message = (): Promise<unknown> => new Promise((resolve) => worker.once("message", resolve));
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    ${main}
+  } else { ${worker} }`;
+
+test("worker threads receive events, by subscription and by iteration", () => {
+  const program = inWorker(
+    `let seen = 0;
+     await new Promise<void>((resolve) => {
+       const subscription = events.subscribe(() => { if (++seen === 500) { subscription.close(); resolve(); } });
+       produce(500);
+     });
+     setTimeout(() => produce(3), 20);
+     for await (const _ of events) if (++seen === 503) break;
+     parentPort!.postMessage(seen);`,
+    `const seen = await message(); say(() => seen); await ended; say(() => "ended");`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: 503 }, { ok: "ended" }]);
+});
+
+test("worker threads end with an unreferenced subscription", () => {
+  const program = inWorker(
+    `events.subscribe(() => undefined).unref(); parentPort!.postMessage(1);`,
+    `await message(); await ended; say(() => "ended");`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: "ended" }]);
+});
+
+test("worker.terminate() takes nothing with it, however readable the buffer", () => {
+  const program = inWorker(
+    `events.subscribe(() => produce(1)); produce(1); parentPort!.postMessage(1);`,
+    `await message(); await worker.terminate(); say(() => "alive");`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: "alive" }]);
+});
+
+test("process.exit() in a worker thread ends that thread alone", () => {
+  const program = inWorker(
+    `events.subscribe(() => process.exit(3)); produce(1);`,
+    `const code = await ended; say(() => code);`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: 3 }]);
+});
+
+test("Ctrl-C ends a loop by its signal", () => {
+  const program = `${start}
+    const stop = new AbortController();
+    process.once("SIGINT", () => stop.abort("interrupted"));
+    setTimeout(() => process.kill(process.pid, "SIGINT"), 50);
+    try {
+      for await (const _ of events.events({ signal: stop.signal }));
+    } catch (e) { say(() => e); }
+    live.close();`;
+  expect(saidBy(program)).toEqual([{ ok: "interrupted" }]);
+});
+
+test("Ctrl-C without a handler ends the process by the signal", () => {
+  const program = `${start} events.subscribe(() => undefined); process.kill(process.pid, "SIGINT");`;
+  expect(runChild(program)).toMatchObject({ status: null, signal: "SIGINT" });
+});
