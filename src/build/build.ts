@@ -64,8 +64,8 @@ export async function build(options: BuildOptions): Promise<Built[]> {
   const objects = sources.map(objectOf);
   const toolchain = await openToolchain(clang, false);
   const results = await Promise.allSettled(
-    eachInParallel(sources, async (source): Promise<Built> => {
-      const object = objects[sources.indexOf(source)]!;
+    eachInParallel(sources, async (source, i): Promise<Built> => {
+      const object = objects[i]!;
       const module = output !== undefined && !folder ? output : join(output ?? dirname(object), moduleName(object));
       const compiled = await compileSource(source, object, { mcpu, endian, flags }, toolchain);
       const made = await makeModule(planJob({ ...generate, name: object }, module), compiled.bytes);

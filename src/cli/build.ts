@@ -7,6 +7,7 @@ import { eachInParallel } from "../build/limit.ts";
 import { filesOf } from "../build/module.ts";
 import { isSkelError } from "../errors.ts";
 import { commandOf, type ModuleArguments, planJobs, reportFiles, runJob } from "./gen.ts";
+import { openProgress } from "./progress.ts";
 import { report, wantsColour } from "./report.ts";
 import { type Pass, repeat } from "./watch.ts";
 
@@ -31,14 +32,20 @@ export async function runBuild(args: BuildArguments): Promise<boolean> {
       compileSource(source, objectOf(source), args, toolchain, check || stdout),
     );
     let ok = true;
+    const progress = openProgress(sources.length);
     for (const [i, source] of sources.entries()) {
+      progress.at(i, source);
       try {
         const { bytes, diagnostics, written, inputs: read } = await compiled[i]!;
         inputs.set(source, read);
+        if (diagnostics !== "") progress.clear();
         process.stderr.write(diagnostics);
-        const changed = (await runJob(jobs[i]!, bytes, args, commandOf("build", source, args))) || written;
+        const changed =
+          (await runJob(jobs[i]!, bytes, args, commandOf("build", source, args), progress.clear)) || written;
+        progress.clear();
         if (!stdout && (changed || tellUnchanged)) reportFiles([objectOf(source), ...filesOf(jobs[i]!)], changed);
       } catch (e) {
+        progress.clear();
         if (!isSkelError(e)) throw e;
         process.stderr.write(diagnosticsOf(e) ?? "");
         report(e, verbose);

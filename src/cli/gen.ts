@@ -6,6 +6,7 @@ import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJ
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isFolder, readObjectFile, targetOf } from "../files.ts";
 import { parseTypes } from "./maps.ts";
+import { openProgress } from "./progress.ts";
 import { report, reportWarning } from "./report.ts";
 import { type Pass, repeat } from "./watch.ts";
 
@@ -142,8 +143,14 @@ export function commandOf(
   return ["ebpf-skel", command, displayPath(input), ...options].join(" ");
 }
 
-/** Runs one job on the object's bytes; whether anything was written. */
-export async function runJob(job: Job, bytes: Uint8Array, args: ModuleArguments, command: string): Promise<boolean> {
+/** Runs one job on the object's bytes; whether anything was written. Before it tells of a warning it calls `telling`. */
+export async function runJob(
+  job: Job,
+  bytes: Uint8Array,
+  args: ModuleArguments,
+  command: string,
+  telling: () => void,
+): Promise<boolean> {
   job = withArches(job, args);
   if (args.check) {
     checkModule(job, bytes, command);
@@ -152,6 +159,7 @@ export async function runJob(job: Job, bytes: Uint8Array, args: ModuleArguments,
   const { text, warnings, written } = args.stdout
     ? { ...(await makeText(job, bytes)), written: true }
     : await makeModule(job, bytes);
+  if (warnings.length > 0) telling();
   for (const { where, what } of warnings) reportWarning(`${displayPath(job.input)}: ${where}: ${what}`);
   if (args.stdout) process.stdout.write(text);
   return written;
@@ -171,11 +179,21 @@ function inputsOf({ objects, arch }: GenArguments): string[] {
 /** Makes the module of each object; each failure is told on stderr. */
 async function runJobs(jobs: readonly Job[], args: GenArguments, tellUnchanged: boolean): Promise<Pass> {
   let ok = true;
-  for (const job of jobs) {
+  const progress = openProgress(jobs.length);
+  for (const [i, job] of jobs.entries()) {
+    progress.at(i, job.input);
     try {
-      const written = await runJob(job, readObjectFile(job.input), args, commandOf("gen", job.input, args));
+      const written = await runJob(
+        job,
+        readObjectFile(job.input),
+        args,
+        commandOf("gen", job.input, args),
+        progress.clear,
+      );
+      progress.clear();
       if (!args.stdout && (written || tellUnchanged)) reportFiles(filesOf(job), written);
     } catch (e) {
+      progress.clear();
       if (!isSkelError(e)) throw e;
       report(e, args.verbose);
       ok = false;

@@ -2,13 +2,13 @@
 // real module; declarations go in as structures, in one call.
 
 import { readFileSync } from "node:fs";
-import { type ObjectLiteralExpression, Project, type SourceFile, SyntaxKind } from "ts-morph";
+import { type Node, Project, type SourceFile, SyntaxKind } from "ts-morph";
 import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
 import { formatModule } from "./format.ts";
 import { toJavaScript } from "./javascript.ts";
-import { emitGroups, type Group } from "./skeleton.ts";
+import { emitGroups } from "./skeleton.ts";
 import { comment, ident, literal } from "./text.ts";
 import { emitTypes } from "./types.ts";
 
@@ -43,20 +43,32 @@ function readFrame(): string {
   return readFileSync(new URL("../../templates/skeleton.ts", import.meta.url), "utf8");
 }
 
-/** The object literal that the skeleton's thunk returns. */
-function tableOf(source: SourceFile, name: string): ObjectLiteralExpression {
-  return source.getVariableDeclarationOrThrow(name).getFirstDescendantByKindOrThrow(SyntaxKind.ObjectLiteralExpression);
+/** New text for a node of the frame. */
+interface Edit {
+  readonly node: Node;
+  readonly text: string;
 }
 
-function fill(source: SourceFile, name: string, groups: Readonly<Record<string, Group>>): void {
-  for (const [key, { type, table }] of Object.entries(groups)) {
-    source.getInterfaceOrThrow(name).getPropertyOrThrow(key).setType(type);
-    setEntry(source, name, key, table);
-  }
+/** The text of `source` with all edits at once: the parser sees each text once, however many places it has. */
+function withEdits(source: SourceFile, edits: readonly Edit[]): string {
+  let text = source.getFullText();
+  for (const { node, text: put } of edits.toSorted((a, b) => b.node.getStart() - a.node.getStart()))
+    text = text.slice(0, node.getStart()) + put + text.slice(node.getEnd());
+  return text;
 }
 
-function setEntry(source: SourceFile, name: string, key: string, text: string): void {
-  tableOf(source, name).getPropertyOrThrow(key).asKindOrThrow(SyntaxKind.PropertyAssignment).setInitializer(text);
+/** The type of a property of the frame's interface. */
+function typeEdit(source: SourceFile, name: string, key: string, text: string): Edit {
+  return { node: source.getInterfaceOrThrow(name).getPropertyOrThrow(key).getTypeNodeOrThrow(), text };
+}
+
+/** The value of an entry of the table that the skeleton's thunk returns. */
+function entryEdit(source: SourceFile, name: string, key: string, text: string): Edit {
+  const table = source
+    .getVariableDeclarationOrThrow(name)
+    .getFirstDescendantByKindOrThrow(SyntaxKind.ObjectLiteralExpression);
+  const entry = table.getPropertyOrThrow(key).asKindOrThrow(SyntaxKind.PropertyAssignment);
+  return { node: entry.getInitializerOrThrow(), text };
 }
 
 /** Bundlers know `new URL(..., import.meta.url)` and take the file along. */
@@ -89,20 +101,28 @@ export async function emitModule(
   const context = { names: input.names, bigEndian: input.model.endian === "big" };
   const project = new Project({ useInMemoryFileSystem: true, skipLoadingLibFiles: true });
   const source = project.createSourceFile("skeleton.ts", readFrame().replaceAll("Frame", name));
-  const frame = source.getInterfaceOrThrow(name);
-  frame.getJsDocs()[0]!.setDescription(`What \`${comment(input.file).replace(/`/g, "'")}\` contains.`);
-  fill(source, name, { ...emitGroups(input.model, input.layouts, context) });
-  setEntry(source, name, "name", literal(input.objectName));
-  setEntry(source, name, "sha256", literal(input.object.sha256));
   source.insertStatements(source.getInterfaceOrThrow(name).getChildIndex(), emitTypes(input.layouts.types, context));
-  setEntry(source, name, "object", objectThunk(input.object));
+  const doc = `/** What \`${comment(input.file).replace(/`/g, "'")}\` contains. */`;
   const others = Object.entries(input.others).map(
     ([arch, other]) => `${arch}: { sha256: ${literal(other.sha256)}, object: ${objectThunk(other)} }`,
   );
-  if (others.length > 0)
-    tableOf(source, name).addPropertyAssignment({ name: "others", initializer: `{ ${others.join(", ")} }` });
+  const filled = withEdits(source, [
+    { node: source.getInterfaceOrThrow(name).getJsDocs()[0]!, text: doc },
+    ...Object.entries(emitGroups(input.model, input.layouts, context)).flatMap(([key, { type, table }]) => [
+      typeEdit(source, name, key, type),
+      entryEdit(source, name, key, table),
+    ]),
+    entryEdit(source, name, "name", literal(input.objectName)),
+    entryEdit(source, name, "sha256", literal(input.object.sha256)),
+    entryEdit(
+      source,
+      name,
+      "object",
+      objectThunk(input.object) + (others.length === 0 ? "" : `, others: { ${others.join(", ")} }`),
+    ),
+  ]);
   const objects = [input.object, ...Object.values(input.others)];
-  if (!input.js) return { text: place(await formatModule(source.getFullText()), objects), declarations: undefined };
-  const { text, declarations } = toJavaScript(source.getFullText());
+  if (!input.js) return { text: place(await formatModule(filled), objects), declarations: undefined };
+  const { text, declarations } = toJavaScript(filled);
   return { text: place(await formatModule(text), objects), declarations: await formatModule(declarations) };
 }
