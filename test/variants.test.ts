@@ -165,3 +165,15 @@ test("--strict makes a warning an error, and writes nothing", () => {
   expect(folder.list()).not.toContain("types.skel.ts");
   expect(folder.run(["gen", "x.bpf.o", "--strict"])).toMatchObject({ status: 0, stderr: "" });
 });
+
+test("build --endian both carries the object of either byte order in one module", () => {
+  folder.write("prog.bpf.c", "#ifdef __TARGET_ARCH_s390\nint value = 390;\n#else\nint value = 1;\n#endif\n");
+  const args = ["build", "prog.bpf.c", "--endian", "both", "--no-embed"];
+  const env = { XDG_CACHE_HOME: folder.at("cache") };
+  const files = "prog.bpf.o, prog.s390x.bpf.o, prog.skel.ts, prog.skel.o, prog.s390x.skel.o";
+  expect(folder.run(args, { env })).toEqual({ status: 0, stdout: `${files} written\n`, stderr: "" });
+  const endian = (name: string): number => readFileSync(folder.at(name))[5]!;
+  expect(["prog.skel.o", "prog.s390x.skel.o"].map(endian)).toEqual([1, 2]);
+  expect(folder.run(args, { env })).toEqual({ status: 0, stdout: `${files} are up to date\n`, stderr: "" });
+  expect(folder.run([...args, "--check"], { env })).toMatchObject({ status: 0 });
+});

@@ -4,13 +4,13 @@ import { dirname, join } from "node:path";
 import { shown, SkelError } from "../errors.ts";
 import { isFolder } from "../files.ts";
 import type { GenerateOptions } from "../options.ts";
-import type { CompileOptions } from "./clang.ts";
-import { compileSource, openToolchain } from "./compile.ts";
+import { openToolchain } from "./compile.ts";
 import { eachInParallel } from "./limit.ts";
 import { makeModule, moduleName, planJob } from "./module.ts";
+import { archesOf, compileTargets, objectOf, type TargetOptions } from "./targets.ts";
 
 /** What `build` may be told: the sources, how they are compiled, and all that `generate` may be told but the name. */
-export interface BuildOptions extends CompileOptions, Omit<GenerateOptions, "name"> {
+export interface BuildOptions extends TargetOptions, Omit<GenerateOptions, "name"> {
   /** Paths of C sources: `["src/prog.bpf.c"]`. The object is written beside its source: "src/prog.bpf.o". */
   readonly sources: readonly string[];
   /** The module's file for one source, or an existing folder for all; beside the source by default: "src/prog.skel.ts". */
@@ -35,15 +35,6 @@ export interface Built {
 }
 
 /**
- * The object's path for a source: "src/prog.bpf.o" for "src/prog.bpf.c".
- * @throws SkelError ERR_OPTION for anything but C
- */
-export function objectOf(source: string): string {
-  if (/[^/]\.c$/.test(source)) return source.replace(/c$/, "o");
-  throw new SkelError("ERR_OPTION", `source: expected a file of C, got ${shown(source)} (like prog.bpf.c)`);
-}
-
-/**
  * Compiles C sources with clang and generates the module of each. Whatever has not changed since the last time is neither
  * compiled nor generated; vmlinux.h is made of the running kernel's BTF where a source includes it.
  * @example
@@ -61,14 +52,21 @@ export async function build(options: BuildOptions): Promise<Built[]> {
       "ERR_OPTION",
       `output: expected a folder for ${sources.length} sources, got ${shown(output)} (make it first)`,
     );
-  const objects = sources.map(objectOf);
+  const objects = sources.map((source) => objectOf(source));
   const toolchain = await openToolchain(clang, false);
   const results = await Promise.allSettled(
     eachInParallel(sources, async (source, i): Promise<Built> => {
       const object = objects[i]!;
-      const module = output !== undefined && !folder ? output : join(output ?? dirname(object), moduleName(object));
-      const compiled = await compileSource(source, object, { mcpu, endian, flags }, toolchain);
-      const made = await makeModule(planJob({ ...generate, name: object }, module), compiled.bytes);
+      const module =
+        output !== undefined && !folder ? output : join(output ?? dirname(object), moduleName(object, generate.js));
+      const target = { mcpu, endian, flags };
+      const compiled = await compileTargets(source, target, toolchain);
+      const given = generate.arch ?? {};
+      const job = planJob({ ...generate, name: object, arch: { ...given, ...compiled.arch } }, module, [
+        ...Object.keys(given),
+        ...archesOf(target),
+      ]);
+      const made = await makeModule(job, compiled.bytes);
       return {
         source,
         object,

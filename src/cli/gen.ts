@@ -37,8 +37,8 @@ export interface GenArguments extends ModuleArguments {
   readonly objects: readonly string[];
 }
 
-/** The jobs of the arguments, held against each other: no two write one file, none overwrites an object. */
-export function planJobs(args: GenArguments): Job[] {
+/** The jobs of the arguments, held against each other: no two write one file, none overwrites an object. `built`: machines whose objects come later. */
+export function planJobs(args: GenArguments, built: readonly string[] = []): Job[] {
   const { objects, output } = args;
   const several = objects.length > 1;
   const option = (what: string): SkelError => new SkelError("ERR_OPTION", what);
@@ -68,14 +68,17 @@ export function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const arches = Object.keys(parseArch(args.arch));
-  if (several && arches.length > 0)
+  const given = Object.keys(parseArch(args.arch));
+  if (several && given.length > 0)
     throw option(`--arch: is about one object, got ${objects.length} (generate them apart)`);
   const { name: objectName, embed, int64, js, strict } = args;
   const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps, events };
   const jobs = objects.map((input) => {
     const file = intoFolder ? undefined : output;
-    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), arches);
+    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), [
+      ...given,
+      ...built,
+    ]);
   });
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
@@ -120,7 +123,7 @@ function withArches(job: Job, args: ModuleArguments): Job {
   const paths = Object.entries(parseArch(args.arch));
   if (paths.length === 0) return job;
   const arch = Object.fromEntries(paths.map(([name, path]) => [name, readObjectFile(path)]));
-  return { ...job, options: { ...job.options, arch } };
+  return { ...job, options: { ...job.options, arch: { ...job.options.arch, ...arch } } };
 }
 
 /** The command that brings the module of `input` up to date. */

@@ -143,9 +143,9 @@ const parser = yargs()
           describe: "instruction set; v3 needs Linux 5.1, v4 Linux 6.6",
         })
         .option("endian", {
-          choices: ["little", "big"] as const,
+          choices: ["little", "big", "both"] as const,
           requiresArg: true,
-          describe: "byte order of the target (that of this machine)",
+          describe: "byte order of the target (that of this machine); both: one module for either",
         })
         .example("$0 build prog.bpf.c", "write prog.bpf.o and prog.skel.ts")
         .example("$0 build src/*.bpf.c -o src/bpf -- -Wall -DDEBUG", "with more arguments for clang")

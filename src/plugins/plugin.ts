@@ -5,15 +5,15 @@ import { existsSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { UnpluginBuildContext, UnpluginContext, UnpluginFactory, UnpluginOptions } from "unplugin";
 import { build } from "../build/build.ts";
-import type { CompileOptions } from "../build/clang.ts";
 import { makeModule, planJob } from "../build/module.ts";
+import type { TargetOptions } from "../build/targets.ts";
 import { isSkelError } from "../errors.ts";
-import { readObjectFile, writeWhole } from "../files.ts";
+import { readIfAny, readObjectFile, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
 import type { GenerateOptions } from "../options.ts";
 
 /** How modules are made: all that `build` may be told but the files. */
-export interface PluginOptions extends CompileOptions, Omit<GenerateOptions, "name" | "objectFile" | "arch"> {}
+export interface PluginOptions extends TargetOptions, Omit<GenerateOptions, "name" | "objectFile" | "arch"> {}
 
 /** What the plugin asks of a bundler. */
 type Context = UnpluginBuildContext & UnpluginContext;
@@ -50,8 +50,8 @@ async function make({ module, from }: Place, options: PluginOptions): Promise<Ma
   const { clang, mcpu, endian, flags, ...generate } = options;
   if ("source" in from) {
     const [built] = await build({ ...options, sources: [from.source], output: module });
-    const { inputs, object, diagnostics, warnings } = built!;
-    const { text } = await makeModule(planJob({ ...generate, name: object }, module), readObjectFile(object));
+    const { inputs, diagnostics, warnings } = built!;
+    const text = readIfAny(module)?.toString("utf8") ?? "";
     return { text, inputs, warnings: [diagnostics.trimEnd(), ...warnings].filter((one) => one !== "") };
   }
   const { object } = from;
