@@ -174,6 +174,8 @@ describe("build", () => {
     mkdirSync(folder.at("bin"));
     folder.write("bin/clang", "#!/bin/sh\necho clang version 3.0; exit 0\n");
     chmodSync(folder.at("bin/clang"), 0o755);
+    folder.write("bin/clang-98", "#!/bin/sh\nexit 1\n");
+    chmodSync(folder.at("bin/clang-98"), 0o755);
     symlinkSync(clang, folder.at("bin/clang-99"));
     expect(run(["prog.bpf.c"], { PATH: `${folder.at("bin")}:/bin` }).status).toBe(0);
     expect(existsSync(folder.at("prog.bpf.o"))).toBe(true);

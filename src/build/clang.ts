@@ -59,8 +59,11 @@ export async function findClang(path?: string): Promise<Clang> {
   if (path !== undefined) return describeClang(path);
   const paths = new Set(findPrograms(/^clang(-\d+)?$/).map((one) => realpathSync(one)));
   if (paths.size === 0) throw missingTool("clang", "of the name clang or clang-NN on the PATH");
-  const found = await Promise.all([...paths].map(describeClang));
-  return found.reduce((best, one) => (one.major > best.major ? one : best));
+  const found = await Promise.allSettled([...paths].map(describeClang));
+  const working = found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  // One that does not run hides none that does.
+  if (working.length === 0) await describeClang([...paths][0]!);
+  return working.reduce((best, one) => (one.major > best.major ? one : best));
 }
 
 /** The arguments for `source`, but for those that say where files go. */

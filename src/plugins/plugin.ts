@@ -6,14 +6,10 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { UnpluginBuildContext, UnpluginContext, UnpluginFactory, UnpluginOptions } from "unplugin";
 import { build } from "../build/build.ts";
 import { makeModule, planJob } from "../build/module.ts";
-import type { TargetOptions } from "../build/targets.ts";
 import { isSkelError } from "../errors.ts";
 import { readIfAny, readObjectFile, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
-import type { GenerateOptions } from "../options.ts";
-
-/** How modules are made: all that `build` may be told but the files. */
-export interface PluginOptions extends TargetOptions, Omit<GenerateOptions, "name" | "objectFile" | "arch"> {}
+import type { PluginOptions } from "./options.ts";
 
 /** What the plugin asks of a bundler. */
 type Context = UnpluginBuildContext & UnpluginContext;

@@ -1,7 +1,8 @@
 // The plugin for webpack.
 
 import { createUnplugin } from "unplugin";
-import { factory, type PluginOptions } from "./plugin.ts";
+import type { PluginOptions } from "./options.ts";
+import { factory } from "./plugin.ts";
 
 export type { PluginOptions };
 
