@@ -18,7 +18,7 @@ export function openProgress(total: number): Progress {
   return {
     at(i, name) {
       const line = `(${i + 1}/${total}) ${displayPath(name)}`;
-      stderr.write(`\r\x1b[K${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+      stderr.write(`\r\x1b[K${line.slice(0, (stderr.columns || 80) - 1)}`);
     },
     clear: () => void stderr.write("\r\x1b[K"),
   };
