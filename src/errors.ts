@@ -21,11 +21,17 @@ export type SkelErrorCode =
   /** `--check`: a generated file is out of date. */
   | "ERR_CHECK"
   /** A file could not be read or written. */
-  | "ERR_IO";
+  | "ERR_IO"
+  /** clang refused a source; its diagnostics are the cause's message. */
+  | "ERR_COMPILE"
+  /** A program that building needs is missing or does not run. */
+  | "ERR_TOOL"
+  /** `strict`: what would have been a warning. */
+  | "ERR_STRICT";
 
 const brand = Symbol.for("ebpf-skel.SkelError");
 
-/** The only error that `generate`, `inspectObject` and the CLI's own code throw. */
+/** The only error that `generate`, `inspectObject`, `build` and the CLI's own code throw. */
 export class SkelError extends Error {
   override readonly name = "SkelError";
   /** What went wrong, by area. */

@@ -2,8 +2,10 @@
 
 import { deflateSync } from "node:zlib";
 import { carry } from "./upgrade/carry.ts";
-import { within } from "./errors.ts";
+import type { Carried } from "./emit/module.ts";
+import { shown, SkelError, within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
+import { firstDifference, type Reading } from "./layout/differ.ts";
 import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
@@ -11,40 +13,99 @@ import type { Warning } from "./object/model.ts";
 import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
-import { originOf, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
+import { originOf, otherFile, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
 
 /** A generated module and what its reader should know. */
 export interface Generated {
+  /** The module: TypeScript, or JavaScript with the option `js`. */
   readonly text: string;
+  /** Its declarations, with the option `js`. */
+  readonly declarations: string | undefined;
   /** The carried object, which the text holds or expects beside it. */
   readonly object: Uint8Array;
+  /** Those for other machines. */
+  readonly others: Readonly<Record<string, Uint8Array>>;
   readonly warnings: readonly Warning[];
 }
 
+/** One object, read for a module. */
+function readFor(bytes: Uint8Array, options: ResolvedOptions): Reading & { readonly carried: Uint8Array } {
+  const model = withEventTypes(withMapTypes(readObject(bytes), options.maps), options.events);
+  return { model, layouts: present(readLayouts(model), options.presentation), carried: carry(bytes) };
+}
+
+/** @throws SkelError ERR_TYPE naming the first difference */
+function checkAlike(main: Reading, other: Reading, arch: string): void {
+  const difference = firstDifference(main, other);
+  if (difference === undefined) return;
+  throw new SkelError("ERR_TYPE", `the objects need one interface, got ${difference} (generate them apart)`, [arch]);
+}
+
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
-  const { model, layouts, names } = within(options.place, () => {
-    const model = withEventTypes(withMapTypes(readObject(bytes), options.maps), options.events);
-    const layouts = present(readLayouts(model), options.presentation);
-    return { model, layouts, names: assignNames(options.objectName, layouts.types) };
+  const read = within(options.place, () => readFor(bytes, options));
+  const others = Object.entries(options.arch).map(([arch, object]) => {
+    const other = within(options.place, () => within(arch, () => readFor(object, options)));
+    within(options.place, () => checkAlike(read, other, arch));
+    return [arch, other] as const;
   });
-  const carried = within(options.place, () => carry(bytes));
-  const hash = sha256(carried);
+  const { model, layouts, carried } = read;
+  const names = within(options.place, () => assignNames(options.objectName, layouts.types));
+  const warnings = [...model.warnings, ...layouts.warnings];
+  if (options.strict && warnings.length > 0) {
+    const { where, what } = warnings[0]!;
+    const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;
+    throw new SkelError("ERR_STRICT", `${what}${more} (change the source, or leave out strict)`, [
+      options.place,
+      where,
+    ]);
+  }
   // ts-morph and prettier are slow to load; an object that cannot be read has failed by now without them.
   const { emitModule } = await import("./emit/module.ts");
-  const body = await emitModule({
+  const carriedAs = (object: Uint8Array, file: string | undefined): Carried => ({
+    sha256: sha256(object),
+    at: file === undefined ? { base64: deflateSync(object, { level: 9 }).toString("base64") } : { file },
+  });
+  const { objectFile } = options;
+  const input = {
     model,
     layouts,
     names,
     file: options.file,
     objectName: options.objectName,
-    sha256: hash,
-    object:
-      options.objectFile === undefined
-        ? { base64: deflateSync(carried, { level: 9 }).toString("base64") }
-        : { file: options.objectFile },
-  });
-  const text = withHeader(body, originOf(bytes, options), { size: carried.length, endian: model.endian, sha256: hash });
-  return { text, object: carried, warnings: [...model.warnings, ...layouts.warnings] };
+    object: carriedAs(carried, objectFile),
+    others: Object.fromEntries(
+      others.map(([arch, other]) => [
+        arch,
+        carriedAs(other.carried, objectFile === undefined ? undefined : otherFile(objectFile, arch)),
+      ]),
+    ),
+    js: options.js,
+  };
+  const { text, declarations } = await emitModule(input);
+  for (const [arch, { model, layouts }] of others) {
+    // What is left when all names and places agree: how bitfields lie, what documentation says.
+    const other = await emitModule({ ...input, model, layouts, names: assignNames(options.objectName, layouts.types) });
+    if (other.text === text) continue;
+    const [line] = text.split("\n").filter((one, i) => other.text.split("\n")[i] !== one);
+    throw new SkelError(
+      "ERR_TYPE",
+      `the objects need one module, got ${shown(line ?? "")} in one alone (generate them apart)`,
+      [options.place, arch],
+    );
+  }
+  const header = (body: string): string =>
+    withHeader(body, originOf(bytes, options), {
+      size: carried.length,
+      endian: model.endian,
+      sha256: input.object.sha256,
+    });
+  return {
+    text: header(text),
+    declarations: declarations === undefined ? undefined : header(declarations),
+    object: carried,
+    others: Object.fromEntries(others.map(([arch, other]) => [arch, other.carried])),
+    warnings,
+  };
 }
 
 /**

@@ -39,9 +39,9 @@ export function withHeader(body: string, origin: Origin, carried: Carried): stri
   return `${firstLine(origin.name)}// ${carried.size} bytes, ${carried.endian}-endian; source-sha256 ${origin.source}, object-sha256 ${carried.sha256}, options ${origin.options}, text-sha256 ${sha256(body)}\n${body}`;
 }
 
-/** SHA-256 of the object that belongs to a generated file; undefined for any other text. */
-export function carriedHash(text: string): string | undefined {
-  return /^\/\/ @generated .*\n.*, object-sha256 ([0-9a-f]{64}), /.exec(text)?.[1];
+/** SHA-256 of each object that belongs to a generated file; none for any other text. */
+export function carriedHashes(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/\bsha256: "([0-9a-f]{64})"/g)].map(([, hash]) => hash!));
 }
 
 /** Whether `text` is what this version would generate from `origin`, unedited. */

@@ -26,6 +26,15 @@ export interface GenerateOptions {
   readonly as?: Readonly<Record<string, string>> | undefined;
   /** Types of keys and values of maps that have only sizes, as in C: `{ counts: "u32:struct event" }`. */
   readonly maps?: Readonly<Record<string, string>> | undefined;
+  /** Whether the text is JavaScript (it is TypeScript by default); `generateWithWarnings` gives its declarations too. */
+  readonly js?: boolean | undefined;
+  /**
+   * The same program compiled for other machines, by Node's name of the machine (`process.arch`): `{ arm64: bytes }`. The
+   * module carries all and opens the one of the machine it runs on.
+   */
+  readonly arch?: Readonly<Record<string, Uint8Array>> | undefined;
+  /** Whether what would be a warning is an error. */
+  readonly strict?: boolean | undefined;
   /**
    * Types of the events of ring buffers and perf buffers, as in C: `{ rb: "struct event" }`. Several, with commas, are told
    * apart by their length; "bytes" is for events of no type.
@@ -44,6 +53,9 @@ export interface ResolvedOptions {
   readonly objectFile: string | undefined;
   readonly presentation: Presentation;
   readonly maps: MapTypes;
+  readonly js: boolean;
+  readonly arch: Readonly<Record<string, Uint8Array>>;
+  readonly strict: boolean;
   readonly events: EventTypes;
   /** Only what was asked for, in a fixed order: the header's `options`. */
   readonly recorded: string;
@@ -57,6 +69,23 @@ function recordOf(value: object): string {
 /** "prog" for "prog.bpf.o". */
 export function stemOf(file: string): string {
   return file.replace(/\.o$/, "").replace(/\.bpf$/, "");
+}
+
+/** The file of the object for another machine: "prog.arm64.skel.o" beside "prog.skel.o". */
+export function otherFile(objectFile: string, arch: string): string {
+  return objectFile.replace(/((\.skel)?\.o)?$/, `.${arch}$1`);
+}
+
+/** Node's names of the machines that run BPF. */
+const ARCHES = ["arm", "arm64", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "x64"];
+
+/** `arch` in the order of the names. */
+function resolveArch(arch: Readonly<Record<string, Uint8Array>>): Readonly<Record<string, Uint8Array>> {
+  const entries = Object.entries(arch).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name] of entries)
+    if (!ARCHES.includes(name))
+      throw new SkelError("ERR_OPTION", `arch: expected one of ${ARCHES.join(", ")}, got ${shown(name)}`);
+  return Object.fromEntries(entries);
 }
 
 /** Types by the names of their maps, in the order of the names. */
@@ -99,6 +128,9 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     if (!isKind(kind))
       throw new SkelError("ERR_OPTION", `as: ${shown(path)}: expected one of ${kindNames}, got ${shown(kind)}`);
   }
+  const { js = false, strict = false } = options;
+  const arch = resolveArch(options.arch ?? {});
+  const hashes = Object.fromEntries(Object.entries(arch).map(([name, bytes]) => [name, sha256(bytes)]));
   const maps = resolveTypes("maps", "KEY:VALUE", options.maps ?? {});
   const events = resolveTypes("events", "TYPE", options.events ?? {});
   const file = name.slice(name.lastIndexOf("/") + 1);
@@ -109,6 +141,9 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     presentation: { int64, as: new Map(asked) },
     objectFile: embed ? undefined : (objectFile ?? `${stemOf(file)}.skel.o`),
     maps,
+    js,
+    arch,
+    strict,
     events,
     recorded: recordOf({
       ...(objectName !== undefined && { objectName }),
@@ -118,6 +153,8 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
       ...(Object.keys(events).length > 0 && { events }),
       ...(!embed && { embed }),
       ...(objectFile !== undefined && { objectFile }),
+      ...(js && { js }),
+      ...(Object.keys(hashes).length > 0 && { arch: hashes }),
     }),
   };
 }

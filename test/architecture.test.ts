@@ -50,8 +50,9 @@ const GENERATOR = [
   ["names"],
   ["emit"],
   ["header", "options"],
-  ["inspect", "generate", "needs"],
-  ["live"],
+  ["inspect", "generate", "needs", "files"],
+  ["build", "live"],
+  ["plugins"],
   ["index", "cli"],
 ];
 const RUNTIME = [
@@ -70,6 +71,7 @@ const ONLY_IMPORTERS: Readonly<Record<string, RegExp>> = {
   elfy: /^src\/elf\/container\.ts$/,
   "ts-morph": /^src\/emit\//,
   prettier: /^src\/emit\/format\.ts$/,
+  unplugin: /^src\/plugins\//,
   yargs: /^src\/cli\//,
   koffi: /^runtime\/src\/native\.ts$/,
 };

@@ -32,7 +32,7 @@ afterEach(() => folder.remove());
 
 const says = (message: string) => ({ status: 1, stdout: "", stderr: `ebpf-skel: ${message}\n` });
 const written = { status: 0, stdout: "x.skel.ts, x.skel.o written\n", stderr: "" };
-const upToDate = { status: 0, stdout: "x.skel.ts, x.skel.o is up to date\n", stderr: "" };
+const upToDate = { status: 0, stdout: "x.skel.ts, x.skel.o are up to date\n", stderr: "" };
 /** What `gen x.bpf.o --no-embed` leaves. */
 function writeBoth(): void {
   folder.write("x.skel.ts", module);

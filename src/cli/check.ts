@@ -7,7 +7,7 @@ import { type Answer, answer } from "../live/answer.ts";
 import { openKernel } from "../live/kernel.ts";
 import { loadRuntime } from "../live/runtime.ts";
 import { readNeeds } from "../needs/needs.ts";
-import { readObjectFile } from "./files.ts";
+import { readObjectFile } from "../files.ts";
 
 /** What `--json` prints. Members are only ever added. */
 export interface CheckReport {

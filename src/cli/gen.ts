@@ -1,17 +1,17 @@
 // `ebpf-skel gen`: objects in, one module beside each out. Unchanged objects are recognised by the header alone, before
 // ts-morph and prettier are loaded.
 
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJob } from "../build/module.ts";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
-import { carriedHash, isCurrent, sha256 } from "../header.ts";
-import { type GenerateOptions, originOf, resolveOptions, stemOf } from "../options.ts";
+import { isFolder, readObjectFile, targetOf } from "../files.ts";
 import { parseTypes } from "./maps.ts";
-import { isFolder, readIfAny, readObjectFile, targetOf, writeWhole } from "./files.ts";
+import { openProgress } from "./progress.ts";
 import { report, reportWarning } from "./report.ts";
+import { type Pass, repeat } from "./watch.ts";
 
-/** The command's arguments, as yargs hands them over. */
-export interface GenArguments {
-  readonly objects: readonly string[];
+/** How modules are made, as yargs hands it over. */
+export interface ModuleArguments {
   readonly output?: string | undefined;
   readonly name?: string | undefined;
   readonly embed: boolean;
@@ -20,53 +20,25 @@ export interface GenArguments {
   readonly as?: readonly string[] | undefined;
   /** `NAME=KEY:VALUE` each. */
   readonly map?: readonly string[] | undefined;
+  /** `ARCH=OBJECT` each. */
+  readonly arch?: readonly string[] | undefined;
+  readonly js: boolean;
+  readonly strict: boolean;
   /** `NAME=TYPE` each. */
   readonly event?: readonly string[] | undefined;
   readonly check: boolean;
   readonly stdout: boolean;
+  readonly watch: boolean;
   readonly verbose: boolean;
 }
 
-interface Job {
-  readonly input: string;
-  readonly output: string;
-  /** Where the object goes with --no-embed. */
-  readonly object: string | undefined;
-  readonly options: GenerateOptions;
+/** The command's arguments. */
+export interface GenArguments extends ModuleArguments {
+  readonly objects: readonly string[];
 }
 
-function outputName(object: string): string {
-  return `${stemOf(basename(object))}.skel.ts`;
-}
-
-/** The file of the object that belongs to the module `output`: "prog.skel.o" for "prog.skel.ts". */
-function objectFileOf(output: string): string {
-  return `${basename(output)
-    .replace(/\.[cm]?ts$/, "")
-    .replace(/\.skel$/, "")}.skel.o`;
-}
-
-function planJob(options: GenerateOptions, file: string | undefined, args: GenArguments): Job {
-  const input = options.name;
-  const output = file ?? join(args.output ?? dirname(input), outputName(input));
-  if (args.embed) return { input, output, object: undefined, options };
-  const objectFile = objectFileOf(output);
-  // Recorded only where it is another than the one that the options alone give.
-  const own = objectFile === resolveOptions({ ...options, embed: false }).objectFile;
-  return {
-    input,
-    output,
-    object: join(dirname(output), objectFile),
-    options: { ...options, embed: false, objectFile: own ? undefined : objectFile },
-  };
-}
-
-/** What a job writes. */
-function filesOf({ output, object }: Job): string[] {
-  return object === undefined ? [output] : [output, object];
-}
-
-function planJobs(args: GenArguments): Job[] {
+/** The jobs of the arguments, held against each other: no two write one file, none overwrites an object. `built`: machines whose objects come later. */
+export function planJobs(args: GenArguments, built: readonly string[] = []): Job[] {
   const { objects, output } = args;
   const several = objects.length > 1;
   const option = (what: string): SkelError => new SkelError("ERR_OPTION", what);
@@ -77,7 +49,10 @@ function planJobs(args: GenArguments): Job[] {
   if (args.stdout && output !== undefined)
     throw option("--stdout: prints the module, got --output too (leave one out)");
   if (args.stdout && !args.embed) throw option("--stdout: prints the module alone, got --no-embed too (leave one out)");
+  if (args.stdout && args.js) throw option("--stdout: prints the module alone, got --js too (leave one out)");
   if (args.stdout && args.check) throw option("--stdout: prints the module, got --check too (leave one out)");
+  if (args.watch && (args.check || args.stdout))
+    throw option(`--watch: writes modules, got --${args.check ? "check" : "stdout"} too (leave one out)`);
   if (args.name !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(args.name))
     throw option(`--name: expected a C identifier, got ${shown(args.name)}`);
   const maps = parseTypes("--map", "KEY:VALUE", args.map);
@@ -93,8 +68,18 @@ function planJobs(args: GenArguments): Job[] {
     throw option(
       `--output: expected a folder for ${objects.length} objects, got ${displayPath(output)} (make it first, or end it with a slash)`,
     );
-  const shared = { objectName: args.name, int64: args.int64, as: parseAs(args.as ?? []), maps, events };
-  const jobs = objects.map((input) => planJob({ ...shared, name: input }, intoFolder ? undefined : output, args));
+  const given = Object.keys(parseArch(args.arch));
+  if (several && given.length > 0)
+    throw option(`--arch: is about one object, got ${objects.length} (generate them apart)`);
+  const { name: objectName, embed, int64, js, strict } = args;
+  const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps, events };
+  const jobs = objects.map((input) => {
+    const file = intoFolder ? undefined : output;
+    return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), [
+      ...given,
+      ...built,
+    ]);
+  });
   const inputs = new Set(objects.map(targetOf));
   const byOutput = new Map<string, string>();
   for (const [input, to] of jobs.flatMap((job) => filesOf(job).map((file) => [job.input, file] as const))) {
@@ -111,6 +96,17 @@ function planJobs(args: GenArguments): Job[] {
   return jobs;
 }
 
+/** `arm64=prog.arm64.o` as paths by machine. */
+function parseArch(given: readonly string[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, arch, path] = /^(\w+)=(.+)$/s.exec(text) ?? [];
+      if (arch !== undefined && path !== undefined) return [arch, path];
+      throw new SkelError("ERR_OPTION", `--arch: expected ARCH=OBJECT, got ${shown(text)} (like arm64=prog.arm64.o)`);
+    }),
+  );
+}
+
 /** `event.saddr=ipv4` as the library takes it. */
 function parseAs(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -122,8 +118,20 @@ function parseAs(given: readonly string[]): Record<string, string> {
   );
 }
 
+/** The job with the bytes of its objects for other machines. */
+function withArches(job: Job, args: ModuleArguments): Job {
+  const paths = Object.entries(parseArch(args.arch));
+  if (paths.length === 0) return job;
+  const arch = Object.fromEntries(paths.map(([name, path]) => [name, readObjectFile(path)]));
+  return { ...job, options: { ...job.options, arch: { ...job.options.arch, ...arch } } };
+}
+
 /** The command that brings the module of `input` up to date. */
-function commandOf(input: string, { output, name, int64, as = [], map = [], event = [], embed }: GenArguments): string {
+export function commandOf(
+  command: "gen" | "build",
+  input: string,
+  { output, name, int64, as = [], map = [], event = [], embed, arch = [], js }: ModuleArguments,
+): string {
   const options = [
     ...(output === undefined ? [] : ["-o", displayPath(output)]),
     ...(name ? ["--name", name] : []),
@@ -132,68 +140,74 @@ function commandOf(input: string, { output, name, int64, as = [], map = [], even
     ...map.flatMap((one) => ["--map", shown(one)]),
     ...event.flatMap((one) => ["--event", shown(one)]),
     ...(embed ? [] : ["--no-embed"]),
+    ...arch.flatMap((one) => ["--arch", shown(one)]),
+    ...(js ? ["--js"] : []),
   ];
-  return ["ebpf-skel", "gen", displayPath(input), ...options].join(" ");
+  return ["ebpf-skel", command, displayPath(input), ...options].join(" ");
 }
 
-/** Whether it had to be written. */
-function writeIfOther(path: string, data: string | Uint8Array): boolean {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
-  if (readIfAny(path)?.equals(bytes) === true) return false;
-  writeWhole(path, bytes);
-  return true;
-}
-
-/** What became of one module. */
-type Outcome = "written" | "unchanged";
-
-/** Which file of a job is not what it would write now, and what it is; undefined: none. */
-function findStale(job: Job, bytes: Uint8Array, old: string | undefined): { file: string; state: string } | undefined {
-  const { output, object, options } = job;
-  if (old === undefined) return { file: output, state: "does not exist" };
-  if (!isCurrent(old, originOf(bytes, resolveOptions(options)))) return { file: output, state: "is out of date" };
-  if (object === undefined) return undefined;
-  const carried = readIfAny(object);
-  if (carried === undefined) return { file: object, state: "does not exist" };
-  return sha256(carried) === carriedHash(old) ? undefined : { file: object, state: "is out of date" };
-}
-
-async function runJob(job: Job, args: GenArguments): Promise<Outcome> {
-  const { input, output, options } = job;
-  const bytes = readObjectFile(input);
-  const old = args.stdout ? undefined : readIfAny(output)?.toString("utf8");
-  const stale = findStale(job, bytes, old);
-  if (stale === undefined) return "unchanged";
+/** Runs one job on the object's bytes; whether anything was written. Before it tells of a warning it calls `telling`. */
+export async function runJob(
+  job: Job,
+  bytes: Uint8Array,
+  args: ModuleArguments,
+  command: string,
+  telling: () => void,
+): Promise<boolean> {
+  job = withArches(job, args);
   if (args.check) {
-    throw new SkelError("ERR_CHECK", `${stale.state} (run ${commandOf(input, args)})`, [displayPath(stale.file)]);
+    checkModule(job, bytes, command);
+    return false;
   }
-  const { generateWithWarnings } = await import("../generate.ts");
-  const { text, object, warnings } = await generateWithWarnings(bytes, options);
-  for (const { where, what } of warnings) reportWarning(`${displayPath(input)}: ${where}: ${what}`);
-  if (args.stdout) {
-    process.stdout.write(text);
-    return "written";
-  }
-  // The object first: a module never names what is not there.
-  const wroteObject = job.object !== undefined && writeIfOther(job.object, object);
-  return writeIfOther(output, text) || wroteObject ? "written" : "unchanged";
+  const { text, warnings, written } = args.stdout
+    ? { ...(await makeText(job, bytes)), written: true }
+    : await makeModule(job, bytes);
+  if (warnings.length > 0) telling();
+  for (const { where, what } of warnings) reportWarning(`${displayPath(job.input)}: ${where}: ${what}`);
+  if (args.stdout) process.stdout.write(text);
+  return written;
 }
 
-/** Runs the command; false when any object failed, each failure told on stderr. */
-export async function runGen(args: GenArguments): Promise<boolean> {
+/** The line that tells of files that are as they should be now. */
+export function reportFiles(files: readonly string[], written: boolean): void {
+  const be = files.length === 1 ? "is" : "are";
+  console.log(`${files.map(displayPath).join(", ")} ${written ? "written" : `${be} up to date`}`);
+}
+
+/** All files that the command reads. */
+function inputsOf({ objects, arch }: GenArguments): string[] {
+  return [...objects, ...Object.values(parseArch(arch))];
+}
+
+/** Makes the module of each object; each failure is told on stderr. */
+async function runJobs(jobs: readonly Job[], args: GenArguments, tellUnchanged: boolean): Promise<Pass> {
   let ok = true;
-  for (const job of planJobs(args)) {
+  const progress = openProgress(jobs.length);
+  for (const [i, job] of jobs.entries()) {
+    progress.at(i, job.input);
     try {
-      const outcome = await runJob(job, args);
-      if (!args.stdout)
-        console.log(
-          `${filesOf(job).map(displayPath).join(", ")} ${outcome === "written" ? "written" : "is up to date"}`,
-        );
+      const written = await runJob(
+        job,
+        readObjectFile(job.input),
+        args,
+        commandOf("gen", job.input, args),
+        progress.clear,
+      );
+      progress.clear();
+      if (!args.stdout && (written || tellUnchanged)) reportFiles(filesOf(job), written);
     } catch (e) {
+      progress.clear();
       if (!isSkelError(e)) throw e;
       report(e, args.verbose);
       ok = false;
     }
   }
-  return ok;
+  return { ok, inputs: inputsOf(args) };
+}
+
+/** Runs the command; false when any object failed. */
+export async function runGen(args: GenArguments): Promise<boolean> {
+  const jobs = planJobs(args);
+  if (args.watch) await repeat(inputsOf(args), (first) => runJobs(jobs, args, first));
+  return (await runJobs(jobs, args, true)).ok;
 }

@@ -8,7 +8,8 @@ import { inspectObject } from "../inspect.ts";
 import type { StructLayout } from "../layout/layout.ts";
 import { readLayouts } from "../layout/read.ts";
 import type { MapModel, ObjectModel } from "../object/model.ts";
-import { readObjectFile } from "./files.ts";
+import { readObjectFile } from "../files.ts";
+import { wantsColour } from "./report.ts";
 
 /** A run of text with the meaning that colours it. */
 type Cell = string | { readonly text: string; readonly as: "name" | "dim" | "warning"; readonly right?: true };
@@ -19,11 +20,6 @@ const name = (value: string): Cell => ({ text: comment(value), as: "name" });
 const dim = (value: string): Cell => ({ text: value, as: "dim" });
 const number = (value: number): Cell => ({ text: String(value), as: "dim", right: true });
 const plural = (n: number, noun: string): string => `${n} ${n === 1 ? noun : `${noun}s`.replace(/ys$/, "ies")}`;
-
-/** Whether colours would be seen and are wanted (https://no-color.org). */
-function wantsColour(): boolean {
-  return process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
-}
 
 /** Rows as lines with aligned columns. */
 function align(rows: readonly (readonly Cell[])[], indent: string, colour: boolean): string[] {
@@ -150,7 +146,9 @@ function spellVariable(model: ObjectModel, id: number): string {
 export function runInspect({ object, json }: { readonly object: string; readonly json: boolean }): void {
   const bytes = readObjectFile(object);
   const output = within(displayPath(object), () =>
-    json ? `${JSON.stringify(inspectObject(bytes), null, 2)}\n` : describeObject(bytes, object, wantsColour()),
+    json
+      ? `${JSON.stringify(inspectObject(bytes), null, 2)}\n`
+      : describeObject(bytes, object, wantsColour(process.stdout)),
   );
   process.stdout.write(output);
 }

@@ -12,6 +12,7 @@ const REMEDIES: Readonly<Partial<Record<SkelErrorCode, string>>> = {
   ERR_TYPE: "give the type a definition with a size",
   ERR_NAME: "rename it",
   ERR_OPTION: "see ebpf-skel --help",
+  ERR_TOOL: "install it, or name another",
   ERR_IO: "check the path and its rights",
 };
 
@@ -31,4 +32,9 @@ export function report(e: unknown, verbose: boolean): void {
 /** Tells of something that does not stop the run. */
 export function reportWarning(what: string): void {
   process.stderr.write(`ebpf-skel: warning: ${what}\n`);
+}
+
+/** Whether colours would be seen on `stream` and are wanted (https://no-color.org). */
+export function wantsColour(stream: { readonly isTTY?: boolean | undefined }): boolean {
+  return stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
 }

@@ -72,7 +72,41 @@ test("the tarballs carry what they need and nothing else", () => {
     expect(files).toContain("package.json");
     expect(files).toContain("README.md");
     expect(files).toContain("LICENSE");
-    expect(files.filter((file) => /(^|\/)(test|fixtures|bench)\/|\.tsbuildinfo$|\.bpf\.[co]$/.test(file))).toEqual([]);
+    const own = files.filter((file) => !file.startsWith("templates/project/"));
+    expect(own.filter((file) => /(^|\/)(test|fixtures|bench)\/|\.tsbuildinfo$|\.bpf\.[co]$/.test(file))).toEqual([]);
   }
-  expect(list("ebpf-skel")).toContain("templates/skeleton.ts");
+  expect(list("ebpf-skel")).toEqual(
+    expect.arrayContaining([
+      "templates/skeleton.ts",
+      "templates/project/package.json",
+      "templates/project/src/prog.bpf.c",
+    ]),
+  );
+});
+
+test("the plugins' types need no bundler's, and importing the library starts nothing", () => {
+  const bundlers = ["vite", "rollup", "rolldown", "esbuild", "webpack", "rspack"];
+  const lines = bundlers.map((name) => `import { ebpfSkel as ${name} } from "ebpf-skel/${name}";`);
+  const uses = [
+    "const named: readonly { readonly name: string }[] = [vite(), rollup(), rolldown({ embed: false }), esbuild()];",
+    'const applied: readonly { apply: (compiler: unknown) => void }[] = [webpack(), rspack({ flags: ["-Wall"] })];',
+    'import { build, type BuildOptions } from "ebpf-skel";',
+    'const options: BuildOptions = { sources: ["a.bpf.c"], endian: "both", js: true };',
+    "export { applied, build, named, options };",
+  ];
+  const file = project.write("plugins.ts", [...lines, ...uses].join("\n"));
+  const tsc = join(repository, "node_modules/typescript/bin/tsc");
+  const flags = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023,esnext.disposable"];
+  const checked = run(process.execPath, [tsc, ...flags, "--types", "", "--noEmit", file], { cwd: project.folder });
+  expect(checked).toMatchObject({ status: 0, stdout: "" });
+  const loaded = run(
+    process.execPath,
+    [
+      "--input-type=module",
+      "-e",
+      'await import("ebpf-skel"); console.log(process.moduleLoadList.filter((m) => /child_process$/.test(m)).length)',
+    ],
+    { cwd: project.folder },
+  );
+  expect(loaded).toEqual({ status: 0, stdout: "0\n", stderr: "" });
 });

@@ -4,7 +4,7 @@ import { abi } from "../abi.ts";
 import { StaleError, UnsupportedError, ValueError } from "../errors.ts";
 import { hostIsLittleEndian } from "../memory/numbers.ts";
 import { isBytes, show } from "../memory/refuse.ts";
-import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
+import type { CarriedObject, OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";
 
 const elfMagic = [0x7f, 0x45, 0x4c, 0x46];
 const dataOffset = 5;
@@ -29,9 +29,15 @@ export function checkAbi(table: { readonly abi: unknown; readonly name: string }
   );
 }
 
+/** The object for this machine, of those that the table has. */
+function forThisMachine({ others, sha256, object }: SkeletonTable<SkeletonShape>): CarriedObject {
+  const { arch } = process;
+  return others !== undefined && Object.hasOwn(others, arch) ? others[arch]! : { sha256, object };
+}
+
 /** The carried object's bytes, verified. */
 export function carriedObject(table: SkeletonTable<SkeletonShape>): Uint8Array {
-  return verified(table, table.object(), "the carried object");
+  return verified(table, forThisMachine(table).object(), "the carried object");
 }
 
 /** The object that the user passes in place of the carried one, verified. */
@@ -44,7 +50,9 @@ export function givenObject(table: SkeletonTable<SkeletonShape>, object: OpenOpt
   return verified(table, file(object), object.href);
 }
 
-function verified({ name, sha256 }: SkeletonTable<SkeletonShape>, packed: Uint8Array, what: string): Uint8Array {
+function verified(table: SkeletonTable<SkeletonShape>, packed: Uint8Array, what: string): Uint8Array {
+  const { name } = table;
+  const { sha256 } = forThisMachine(table);
   const bytes = unpack(name, packed);
   const { createHash } = process.getBuiltinModule("node:crypto");
   const found = createHash("sha256").update(bytes).digest("hex");

@@ -41,6 +41,15 @@ export interface SkeletonTable<X extends SkeletonShape> {
   readonly sha256: string;
   /** The carried object, as it is or compressed by zlib. */
   readonly object: () => Uint8Array;
+  /** The same for other machines, by `process.arch`. */
+  readonly others?: Readonly<Record<string, CarriedObject>>;
+}
+
+/** A carried object in a table. */
+export interface CarriedObject {
+  /** In hex. */
+  readonly sha256: string;
+  readonly object: () => Uint8Array;
 }
 
 /** How an object is opened. */

@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { displayPath, SkelError } from "../errors.ts";
+import { displayPath, SkelError } from "./errors.ts";
 
 /** Objects are far smaller; a device or a mistaken path must not eat the memory. */
 const MAX_OBJECT = 64 * 1024 * 1024;

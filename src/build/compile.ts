@@ -1,0 +1,153 @@
+// A C source in, the bytes of its object out: by clang, or from the last time when nothing has changed since.
+
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { displayPath, SkelError } from "../errors.ts";
+import { readIfAny, readObjectFile, writeWhole } from "../files.ts";
+import { sha256 } from "../header.ts";
+import { cacheFolder } from "./cache.ts";
+import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
+import { parseDepfile } from "./depfile.ts";
+import { type Ended, runProgram } from "./process.ts";
+import { hashIfAny, isFresh, readStamp, writeStamp } from "./stamp.ts";
+import { makeVmlinux, vmlinuxFolder } from "./vmlinux.ts";
+
+/** What several compilations share. */
+export interface Toolchain {
+  readonly clang: Clang;
+  readonly cache: string;
+  /** Where this kernel's vmlinux.h is, or would be. */
+  readonly vmlinux: string | undefined;
+  /** Makes it, once. */
+  readonly makeVmlinux: () => Promise<string>;
+  /** Whether clang's diagnostics are coloured. */
+  readonly colour: boolean;
+}
+
+/** An object in memory. */
+export interface Compiled {
+  readonly bytes: Uint8Array;
+  /** The source and all headers, as absolute paths. */
+  readonly inputs: readonly string[];
+  /** What clang wrote: warnings. */
+  readonly diagnostics: string;
+  /** Whether the object's file was written. */
+  readonly written: boolean;
+}
+
+/**
+ * Finds what compiling needs.
+ * @throws SkelError ERR_TOOL without a clang
+ */
+export async function openToolchain(clang: string | undefined, colour: boolean): Promise<Toolchain> {
+  const cache = cacheFolder(process.cwd());
+  const vmlinux = vmlinuxFolder(cache);
+  let made: Promise<string> | undefined;
+  return {
+    clang: await findClang(clang),
+    cache,
+    vmlinux,
+    makeVmlinux: () => (made ??= makeVmlinux(vmlinux)),
+    colour,
+  };
+}
+
+/** The packages of headers that programs are seldom without. */
+const HEADERS: readonly (readonly [RegExp, string])[] = [
+  [/'bpf\/[^']*' file not found/, "install libbpf's headers: libbpf-dev, on Fedora libbpf-devel, on Arch libbpf"],
+  [
+    /'(linux|asm)\/[^']*' file not found/,
+    "install the kernel's headers: linux-libc-dev, on Fedora kernel-headers, on Alpine linux-headers",
+  ],
+];
+
+function compileError(source: string, diagnostics: string): SkelError {
+  const remedy = HEADERS.find(([what]) => what.test(diagnostics))?.[1] ?? "see what clang says";
+  return new SkelError("ERR_COMPILE", `does not compile (${remedy})`, [displayPath(source)], {
+    cause: new Error(diagnostics),
+  });
+}
+
+/** What clang wrote of a source that it refused; undefined for any other error. */
+export function diagnosticsOf(e: unknown): string | undefined {
+  return e instanceof SkelError && e.code === "ERR_COMPILE" && e.cause instanceof Error ? e.cause.message : undefined;
+}
+
+async function runClang(args: readonly string[], toolchain: Toolchain): Promise<Ended> {
+  const { clang, vmlinux, colour } = toolchain;
+  // Behind all other folders: a vmlinux.h of the user's comes first.
+  const run = (): Promise<Ended> => {
+    const header = vmlinux !== undefined && existsSync(join(vmlinux, "vmlinux.h"));
+    const more = header ? ["-idirafter", vmlinux, `-ffile-prefix-map=${vmlinux}/=`] : [];
+    return runProgram(clang.path, [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more]);
+  };
+  const ended = await run();
+  if (ended.status === 0 || !/vmlinux\.h' file not found/.test(ended.stderr)) return ended;
+  await toolchain.makeVmlinux();
+  return run();
+}
+
+/** Folders of compilations that run; a signal that ends the program must leave none. */
+const temporary = new Set<string>();
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Has the end of the program remove what is half made. */
+export function removeAtExit(): void {
+  process.on("exit", () => temporary.forEach(remove));
+}
+
+/**
+ * The object of `source`, which goes to the file `object` unless `dry`. Where the compiler, its arguments, the source, all
+ * headers and the object are as they were, the compiler does not run.
+ * @throws SkelError ERR_COMPILE with clang's diagnostics as its cause, ERR_IO, ERR_TOOL
+ */
+export async function compileSource(
+  source: string,
+  object: string,
+  options: CompileOptions,
+  toolchain: Toolchain,
+  dry = false,
+): Promise<Compiled> {
+  const { clang, cache, vmlinux } = toolchain;
+  if (readIfAny(source) === undefined)
+    throw new SkelError("ERR_IO", "cannot be read, got no such file (check the path)", [displayPath(source)]);
+  const args = compileArguments(source, options);
+  const key = JSON.stringify([process.cwd(), source, clang, args]);
+  const last = readStamp(cache, object);
+  if (last?.key === key && [undefined, vmlinux].includes(last.vmlinux) && isFresh(last, object)) {
+    const bytes = readObjectFile(object);
+    return { bytes, inputs: Object.keys(last.inputs), diagnostics: "", written: false };
+  }
+  const started = Date.now();
+  const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-"));
+  temporary.add(folder);
+  try {
+    const [output, depfile] = [join(folder, "out.o"), join(folder, "out.d")];
+    const files = ["-MD", "-MF", depfile, "-c", source, "-o", output];
+    const { status, stderr } = await runClang([...args, ...files], toolchain);
+    if (status !== 0) throw compileError(source, stderr);
+    const bytes = readObjectFile(output);
+    const inputs = parseDepfile(readIfAny(depfile)?.toString("utf8") ?? "").map((path) => resolve(path));
+    const written = !dry && hashIfAny(object) !== sha256(bytes);
+    if (written) writeWhole(object, bytes);
+    // What changed while clang read it is compiled again the next time.
+    const header = vmlinux === undefined ? undefined : join(vmlinux, "vmlinux.h");
+    const changed = (path: string): boolean =>
+      path !== header && (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) >= started;
+    if (!dry && !inputs.some(changed))
+      writeStamp(cache, object, {
+        key,
+        vmlinux: header !== undefined && inputs.includes(header) ? vmlinux : undefined,
+        inputs: Object.fromEntries(inputs.map((path) => [path, hashIfAny(path) ?? ""])),
+        object: sha256(bytes),
+      });
+    return { bytes, inputs, diagnostics: stderr, written };
+  } finally {
+    remove(folder);
+    temporary.delete(folder);
+  }
+}

@@ -1,0 +1,43 @@
+// vmlinux.h of the running kernel, which bpftool makes of its BTF: once for each kernel.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { SkelError } from "../errors.ts";
+import { readIfAny, writeWhole } from "../files.ts";
+import { findPrograms, missingTool, runProgram } from "./process.ts";
+
+const KERNEL_BTF = "/sys/kernel/btf/vmlinux";
+
+/** The folder in `cache` for this kernel's vmlinux.h; undefined where the kernel tells no BTF. */
+export function vmlinuxFolder(cache: string): string | undefined {
+  // Not readIfAny: files of sysfs may tell the size of a page.
+  if (!existsSync(KERNEL_BTF)) return undefined;
+  const hash = createHash("sha256").update(readFileSync(KERNEL_BTF)).digest("hex");
+  return join(cache, `vmlinux-${hash.slice(0, 16)}`);
+}
+
+/**
+ * Makes vmlinux.h in `folder`.
+ * @throws SkelError ERR_TOOL without a kernel that has BTF, or without bpftool
+ */
+export async function makeVmlinux(folder: string | undefined): Promise<string> {
+  if (folder === undefined)
+    throw new SkelError(
+      "ERR_TOOL",
+      `vmlinux.h: this kernel has no ${KERNEL_BTF} to make it of (put one beside the source)`,
+    );
+  const header = join(folder, "vmlinux.h");
+  if (readIfAny(header) !== undefined) return header;
+  const [bpftool] = findPrograms(/^bpftool$/);
+  if (bpftool === undefined) throw missingTool("bpftool", "on the PATH to make vmlinux.h with");
+  const { status, stdout, stderr } = await runProgram(bpftool, ["btf", "dump", "file", KERNEL_BTF, "format", "c"]);
+  if (status !== 0 || !stdout.includes("struct task_struct {"))
+    throw new SkelError(
+      "ERR_TOOL",
+      `vmlinux.h: bpftool could not make it, got ${JSON.stringify(stderr.trim().slice(0, 300))} (put one beside the source)`,
+    );
+  mkdirSync(folder, { recursive: true });
+  writeWhole(header, Buffer.from(stdout));
+  return header;
+}

@@ -1,0 +1,13 @@
+// The plugin for esbuild.
+
+import { createUnplugin } from "unplugin";
+import type { PluginOptions } from "./options.ts";
+import { factory } from "./plugin.ts";
+
+export type { PluginOptions };
+
+/** Makes `./prog.skel.ts`, where it is imported, of prog.bpf.c or prog.bpf.o beside it. */
+export const ebpfSkel: (options?: PluginOptions) => {
+  readonly name: string;
+  setup: (build: unknown) => void | Promise<void>;
+} = createUnplugin(factory).esbuild as typeof ebpfSkel;

@@ -1,0 +1,13 @@
+import { Prog } from "./prog.skel.ts";
+
+using live = Prog.load();
+live.attach();
+console.log("programs that start (Ctrl-C ends):");
+
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort());
+try {
+  for await (const { pid, comm } of live.maps.events.events({ signal: stop.signal })) console.log(pid, comm);
+} catch (e) {
+  if (!stop.signal.aborted) throw e;
+}
