@@ -66,8 +66,8 @@ describe("examples", () => {
     expect(lines[0]).toMatch(/^attached/);
   });
 
-  test("perfbuf tells of each program that starts, and ends with Ctrl-C", async () => {
-    const lines = await watch(build("perfbuf"), [], (line) => line.endsWith(started));
+  test.each(["ringbuf", "perfbuf"])("%s tells of each program that starts, and ends with Ctrl-C", async (name) => {
+    const lines = await watch(build(name), [], (line) => line.endsWith(started));
     expect(lines[0]).toMatch(/^TIME +EVENT +PID +COMM +FILENAME$/);
     expect(lines.find((line) => line.endsWith(started))).toMatch(/^\d\d:\d\d:\d\d EXEC +\d+ +started-by-test +\//);
   });
