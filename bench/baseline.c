@@ -1,10 +1,14 @@
 /* The C side of `npm run bench`: the same work as the JavaScript side, called in the same process, rounds alternating. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 struct flow_key {
 	uint32_t saddr;
@@ -291,4 +295,74 @@ int bench_perf_close(int fd, uint32_t rounds, uint32_t entries)
 	(void)fd, (void)rounds, (void)entries;
 	perf_buffer__free(perf);
 	return 0;
+}
+
+/* Wake-ups: a thread has one event sent each millisecond, and a consumer that was asleep tells how late it hears of it. */
+static volatile uint64_t sent_at;
+static uint32_t late[4096];
+static uint32_t heard;
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return 1000000000ull * t.tv_sec + t.tv_nsec;
+}
+
+static void *send_slowly(void *count)
+{
+	for (uintptr_t i = (uintptr_t)count; i; i--) {
+		usleep(1000);
+		sent_at = now();
+		syscall(SYS_getppid);
+	}
+	return NULL;
+}
+
+/* Has `count` events sent, by another thread. */
+int bench_wake_send(int fd, uint32_t count, uint32_t unused)
+{
+	pthread_t thread;
+
+	(void)fd, (void)unused;
+	if (pthread_create(&thread, NULL, send_slowly, (void *)(uintptr_t)count))
+		return -1;
+	return pthread_detach(thread);
+}
+
+/* How long ago the last event was sent, in nanoseconds. */
+int bench_wake_since(int fd, uint32_t rounds, uint32_t entries)
+{
+	(void)fd, (void)rounds, (void)entries;
+	return now() - sent_at;
+}
+
+static int hear(void *context, void *data, size_t size)
+{
+	(void)context, (void)data, (void)size;
+	late[heard++ & 4095] = now() - sent_at;
+	return 0;
+}
+
+static int compare_late(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Waits for `count` events in ring_buffer__poll; gives the median of how late they were. */
+int bench_wake_poll(int fd, uint32_t count, uint32_t unused)
+{
+	struct ring_buffer *ring = ring_buffer__new(fd, hear, NULL, NULL);
+
+	if (!ring || bench_wake_send(fd, count, unused))
+		return -1;
+	for (heard = 0; heard < count;)
+		if (ring_buffer__poll(ring, 1000) <= 0)
+			return -1;
+	ring_buffer__free(ring);
+	qsort(late, count, sizeof(*late), compare_late);
+	return late[count / 2];
 }

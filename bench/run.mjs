@@ -213,6 +213,32 @@ async function benchRings() {
   live.close();
 }
 
+/** How late a consumer that sleeps hears of an event: medians of 300 events each, one a millisecond. */
+async function benchWakeUp() {
+  const { Events } = await importSkeleton("events");
+  const baseline = loadBaseline();
+  const [poll, send, since] = ["poll", "send", "since"].map((n) => baseline(`bench_wake_${n}`));
+  const live = Events.load();
+  Object.assign(live.bss, { target_tgid: process.pid, burst: 1, what: 1 });
+  live.attach();
+  const count = 300;
+  const js = () =>
+    new Promise((done) => {
+      const late = [];
+      const subscription = live.maps.events.subscribe(() => {
+        if (late.push(since(0, 0, 0)) < count) return;
+        subscription.close();
+        done(median(late));
+      });
+      send(0, count, 0);
+    });
+  const rounds = [];
+  for (let i = 0; i < 8; i++) rounds.push({ c: poll(live.maps.events.fd, count, 0), js: await js() });
+  const of = (key) => median(rounds.slice(1).map(key));
+  report("wake-up, median", ...[(r) => r.c, (r) => r.js, (r) => r.js / r.c].map(of), "ns");
+  live.close();
+}
+
 /** Perf buffers: the program fills one for C and one for JavaScript in turn, outside of the clock. */
 async function benchPerf() {
   const { BenchPerf } = await importSkeleton("bench_perf");
@@ -279,5 +305,6 @@ console.log(
 );
 await benchMaps();
 await benchRings();
+await benchWakeUp();
 await benchPerf();
 benchGenerator();
