@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -15,6 +16,8 @@ const project = (name: string, include: string[], more: object = {}): object => 
 
 export default defineConfig({
   test: {
+    // vitest leaves one for itself, which is half of a small machine.
+    maxWorkers: availableParallelism(),
     projects: [
       project("unit", ["test/*.test.ts", "runtime/test/*.test.ts"]),
       // Somebody else's programs say what is right: bpftool, pahole, clang, gcc, llvm-readelf.

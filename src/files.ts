@@ -102,7 +102,7 @@ export function isFolder(path: string): boolean {
 }
 
 /** What is at `path`, or undefined when there is nothing that could be read. */
-export function readIfAny(path: string): Buffer | undefined {
+export function readIfAny(path: string): Uint8Array | undefined {
   try {
     return statSync(path).isFile() ? readFileSync(path) : undefined;
   } catch {

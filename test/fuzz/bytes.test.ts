@@ -83,7 +83,10 @@ test.each(fixtures.filter(({ name }) => !isLegacy(name)))(
         const carried = judge(`${input}, carried`, () => carry(mutant));
         if (error !== undefined || carried.error !== undefined) return;
         accepted++;
-        if (!sameModel(result, inspectObject(carried.result))) findings.add(`${input}: carried another model`);
+        // One changed byte can make ".maps" the "maps" of old.
+        const isUpgraded = result.maps.some(({ legacy }) => legacy === true);
+        if (!isUpgraded && !sameModel(result, inspectObject(carried.result)))
+          findings.add(`${input}: carried another model`);
         if (Buffer.compare(carry(carried.result), carried.result) !== 0)
           findings.add(`${input}: carried twice differs`);
       });

@@ -39,7 +39,8 @@ function listed(path: string): Listed[] {
     const symbol = /R_BPF_64_64\s+(\S+)$/.exec(line)?.[1];
     if (symbol !== undefined && last !== undefined) known.set(last, symbol);
     // Not a helper's number: a function in another section.
-    if (/R_BPF_64_32\s/.test(line) && calls.at(-1)?.offset === parseInt(line, 16)) calls.pop();
+    const isLast = calls.at(-1)?.section === section && calls.at(-1)?.offset === parseInt(line, 16);
+    if (/R_BPF_64_32\s/.test(line) && isLast) calls.pop();
     const [, index, text] = /^\s*(\d+):\s+(.*)$/.exec(line) ?? [];
     if (index === undefined || text === undefined) {
       if (/^[0-9a-f]+ </.test(line)) known = new Map();

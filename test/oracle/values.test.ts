@@ -149,7 +149,7 @@ describe("every type of every fixture", () => {
     .map(({ name, object }) => ({ name, file: object.replace(/\.o$/, ".c") }))
     .filter(({ name }) => !name.endsWith("big_endian") && !["nodwarf", "legacy_nobtf"].includes(name));
   test.each(sources)("$name", async ({ file }) => {
-    const text = `#line 1 "${file}"\n${readFileSync(file, "utf8").replace('#include "common.h"', `#include "${dirname(file)}/common.h"`)}`;
+    const text = `#line 1 "${file}"\n${readFileSync(file, "utf8").replace(/#include "(\w+\.h)"/g, `#include "${dirname(file)}/$1"`)}`;
     const { types } = layoutsOf(compileBpf(text));
     const structs = types.filter(
       ({ kind, name }) => kind === "struct" && ["struct", "union", "typedef"].includes(name.rank),

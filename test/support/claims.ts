@@ -9,7 +9,7 @@ const elementOf = (type: string): string => `__typeof__((*(${type} *)0)[0])`;
 const isPointer = (spelled: string): boolean => spelled.includes("*");
 
 /** What C calls each type of `layouts`: its name, or for one without a name the way to a member of that type. */
-function findTypes({ maps, sections, types }: Layouts): Map<TypeId, string> {
+function findTypes({ maps, sections, programs, structOps, types }: Layouts): Map<TypeId, string> {
   const known = new Map<TypeId, string>();
   const byId = new Map<TypeId, NamedLayout>(types.map((type) => [type.type, type]));
   const visit = (layout: Layout, type: string): void => {
@@ -30,6 +30,10 @@ function findTypes({ maps, sections, types }: Layouts): Map<TypeId, string> {
     if (value) visit(value.layout, `__typeof__(*${name}.value)`);
     for (const { layout, spelled } of events) visit(layout, spelled);
   }
+  // A program's context and a struct_ops map's members have no expression; their types have names.
+  for (const { ctx } of programs) if (ctx) visit(ctx.layout, ctx.spelled);
+  for (const { members } of structOps)
+    for (const { layout, spelled } of members) if (layout !== "func") visit(layout, spelled);
   for (const { variables } of sections) for (const { name, layout } of variables) visit(layout, `__typeof__(${name})`);
   return known;
 }
