@@ -110,6 +110,17 @@ export function readIfAny(path: string): Uint8Array | undefined {
   }
 }
 
+/** UTF-8 as it is, a byte order mark included. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** The text of a file; undefined where there is none. */
+export function readTextIfAny(path: string): string | undefined {
+  const bytes = readIfAny(path);
+  return bytes && textOf(bytes);
+}
+
 /**
  * Where a read of or a write to `path` lands, as an absolute path: symbolic links are followed, as tsc and prettier do, also
  * to where nothing is yet.

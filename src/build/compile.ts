@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
-import { readIfAny, readObjectFile, writeWhole } from "../files.ts";
+import { readIfAny, readObjectFile, readTextIfAny, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
 import { cacheFolder } from "./cache.ts";
 import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
@@ -131,7 +131,7 @@ export async function compileSource(
     const { status, stderr } = await runClang([...args, ...files], toolchain);
     if (status !== 0) throw compileError(source, stderr);
     const bytes = readObjectFile(output);
-    const inputs = parseDepfile(readIfAny(depfile)?.toString("utf8") ?? "").map((path) => resolve(path));
+    const inputs = parseDepfile(readTextIfAny(depfile) ?? "").map((path) => resolve(path));
     const written = !dry && hashIfAny(object) !== sha256(bytes);
     if (written) writeWhole(object, bytes);
     // What changed while clang read it is compiled again the next time.

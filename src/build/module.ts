@@ -3,7 +3,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
-import { readIfAny, writeWhole } from "../files.ts";
+import { readIfAny, readTextIfAny, textOf, writeWhole } from "../files.ts";
 import { carriedHashes, isCurrent, sha256 } from "../header.ts";
 import type { Warning } from "../object/model.ts";
 import { type GenerateOptions, originOf, otherFile, resolveOptions, stemOf } from "../options.ts";
@@ -78,10 +78,14 @@ export function filesOf({ output, declarations, object, others }: Job): string[]
   return [output, declarations, object, ...Object.values(others)].filter((file) => file !== undefined);
 }
 
+function isSame(found: Uint8Array | undefined, bytes: Uint8Array): boolean {
+  return found !== undefined && Buffer.compare(found, bytes) === 0;
+}
+
 /** Whether it had to be written. */
 function writeIfOther(path: string, data: string | Uint8Array): boolean {
   const bytes = typeof data === "string" ? Buffer.from(data) : data;
-  if (readIfAny(path)?.equals(bytes) === true) return false;
+  if (isSame(readIfAny(path), bytes)) return false;
   writeWhole(path, bytes);
   return true;
 }
@@ -89,16 +93,19 @@ function writeIfOther(path: string, data: string | Uint8Array): boolean {
 /** Which file of a job is not what it would write now, and what it is; undefined: none. */
 function findStale(job: Job, bytes: Uint8Array): { file: string; state: string } | undefined {
   const origin = originOf(bytes, resolveOptions(job.options));
-  const module = readIfAny(job.output)?.toString("utf8");
+  const module = readTextIfAny(job.output);
   const hashes = carriedHashes(module ?? "");
-  const stale = (file: string | undefined, isSo: (content: Buffer) => boolean): { file: string; state: string }[] => {
+  const stale = (
+    file: string | undefined,
+    isSo: (content: Uint8Array) => boolean,
+  ): { file: string; state: string }[] => {
     if (file === undefined) return [];
     const content = readIfAny(file);
     if (content === undefined) return [{ file, state: "does not exist" }];
     return isSo(content) ? [] : [{ file, state: "is out of date" }];
   };
-  const isModule = (content: Buffer): boolean => isCurrent(content.toString("utf8"), origin);
-  const isObject = (content: Buffer): boolean => hashes.has(sha256(content));
+  const isModule = (content: Uint8Array): boolean => isCurrent(textOf(content), origin);
+  const isObject = (content: Uint8Array): boolean => hashes.has(sha256(content));
   return [
     ...stale(job.output, isModule),
     ...stale(job.declarations, isModule),
@@ -130,7 +137,7 @@ export async function makeText({ options }: Job, bytes: Uint8Array): Promise<Omi
 export async function makeModule(job: Job, bytes: Uint8Array): Promise<Made> {
   const { options, output, declarations, object, others } = job;
   if (options.strict !== true && findStale(job, bytes) === undefined)
-    return { text: readIfAny(output)?.toString("utf8") ?? "", written: false, warnings: [] };
+    return { text: readTextIfAny(output) ?? "", written: false, warnings: [] };
   const { generateWithWarnings } = await import("../generate.ts");
   const made = await generateWithWarnings(bytes, options);
   // The objects first: a module never names what is not there.

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { readIfAny, writeWhole } from "../files.ts";
+import { readIfAny, readTextIfAny, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
 
 /** A record of one compilation. */
@@ -30,7 +30,7 @@ export function hashIfAny(path: string): string | undefined {
 /** The stamp of `object`; undefined where there is none that can be read. */
 export function readStamp(cache: string, object: string): Stamp | undefined {
   try {
-    return JSON.parse(readIfAny(fileOf(cache, object))?.toString("utf8") ?? "") as Stamp;
+    return JSON.parse(readTextIfAny(fileOf(cache, object)) ?? "") as Stamp;
   } catch {
     return undefined;
   }

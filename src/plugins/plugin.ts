@@ -7,7 +7,7 @@ import type { UnpluginBuildContext, UnpluginContext, UnpluginFactory, UnpluginOp
 import { build } from "../build/build.ts";
 import { makeModule, planJob } from "../build/module.ts";
 import { isSkelError } from "../errors.ts";
-import { readIfAny, readObjectFile, writeWhole } from "../files.ts";
+import { readObjectFile, readTextIfAny, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
 import type { PluginOptions } from "./options.ts";
 
@@ -47,7 +47,7 @@ async function make({ module, from }: Place, options: PluginOptions): Promise<Ma
   if ("source" in from) {
     const [built] = await build({ ...options, sources: [from.source], output: module });
     const { inputs, diagnostics, warnings } = built!;
-    const text = readIfAny(module)?.toString("utf8") ?? "";
+    const text = readTextIfAny(module) ?? "";
     return { text, inputs, warnings: [diagnostics.trimEnd(), ...warnings].filter((one) => one !== "") };
   }
   const { object } = from;
