@@ -16,7 +16,7 @@ import { whyNoVm } from "./vm.mjs";
 
 /**
  * One run of a vitest project each. `kernel`: needs root, or skips. `want`: what the set-up must bring beyond npm and the build.
- * `env` and `node` are what the run has otherwise than the plain one; `full` runs only with --full.
+ * `env` and `node` are what the run has otherwise than the plain one; `full` runs only with --full, and only it runs what is `without`.
  */
 const suites = [
   { name: "unit", project: "unit", want: ["tools"] },
@@ -30,6 +30,8 @@ const suites = [
     want: ["tools", "libbpf-1.5", "mounts", "node-24"],
     kernel: true,
     env: { EBPF_SKEL_LIBBPF: paths.libbpf15 },
+    // About bundlers, other Node versions and the examples' output, and not about libbpf.
+    without: ["plugins", "examples", "node24"],
   },
   { name: "linux-6.1", kernelVersion: "6.1", want: ["tools", "libbpf", "mounts", "kernels"], kernel: true },
   { name: "linux-6.12", kernelVersion: "6.12", want: ["tools", "libbpf", "mounts", "kernels"], kernel: true },
@@ -97,6 +99,7 @@ async function runKernel({ name, kernelVersion }, { full }) {
 async function runVitest(suite, { full, rest }, folder) {
   const report = join(folder, `${suite.name}.json`);
   const args = ["node_modules/vitest/vitest.mjs", "run", "--project", suite.project];
+  for (const name of full ? [] : (suite.without ?? [])) args.push(`--exclude=**/${name}.test.ts`);
   args.push("--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...rest);
   const env = { ...process.env, ...environment, ...suite.env, ...(full ? { EBPF_SKEL_FULL: "1" } : {}) };
   const options = { cwd: paths.root, env, stdio: "inherit", timeout: suiteTimeout, killSignal: "SIGKILL" };
