@@ -385,6 +385,8 @@ function fetchKernels() {
       const file = readdirSync(folder).find((other) => other.startsWith(`${name}_`));
       await run("dpkg", ["-x", join(folder, file), join(folder, name)]);
       rmSync(join(folder, file));
+      const release = readdirSync(join(folder, name, "lib/modules"))[0];
+      await run("busybox", ["depmod", "-b", join(folder, name), release]);
     }
   });
 }

@@ -8,10 +8,19 @@
 // has no KVM; programs then run 20 to 35 times slower than outside.
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { accessSync, closeSync, constants, createReadStream, existsSync, openSync, readFileSync } from "node:fs";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+} from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const QEMU = "qemu-system-x86_64";
@@ -71,8 +80,8 @@ function findKernel(folder) {
   return {
     release,
     image,
-    config: join(folder, `boot/config-${release}`),
-    modules: join(folder, "lib/modules", release),
+    config: resolve(folder, `boot/config-${release}`),
+    modules: resolve(folder, "lib/modules", release),
   };
 }
 
@@ -163,14 +172,16 @@ N=/newroot
 mount --move /dev $N/dev; mount -t proc proc $N/proc; mount -t sysfs sys $N/sys
 mkdir -p $N/dev/pts $N/dev/shm; mount -t devpts devpts $N/dev/pts; mount -t tmpfs shm $N/dev/shm
 ln -sf /proc/self/fd $N/dev/fd
-mount -t tmpfs run $N/run; mkdir -p $N/run/guest; cp /bin/busybox /command.sh $N/run/guest/; ln -s busybox $N/run/guest/modprobe
+mount -t tmpfs run $N/run; mkdir -p $N/run/guest; cp /command.sh $N/run/guest/
 for f in tracefs:/sys/kernel/tracing securityfs:/sys/kernel/security bpf:/sys/fs/bpf cgroup2:/sys/fs/cgroup; do
   mount -t \${f%%:*} \${f%%:*} $N\${f#*:}
 done
 mkdir -p $N/usr/lib/modules/${release} $N/boot
 mount --bind $N${quote(modules)} $N/usr/lib/modules/${release}
 cp $N${quote(config)} $N/boot/config-${release}
-echo /run/guest/modprobe >$N/proc/sys/kernel/modprobe
+# The kernel's own requests for modules start from the first root.
+mount --bind $N${quote(modules)} /lib/modules/${release}
+echo /bin/modprobe >$N/proc/sys/kernel/modprobe
 ifconfig lo 127.0.0.1 up; hostname guest; ulimit -n 65536; ulimit -c 0
 chroot $N /bin/bash /run/guest/command.sh <"$N/dev/null" >"$N$OUT" 2>"$N$ERR"
 echo $? >"$N$STATUS"
@@ -178,6 +189,8 @@ off
 `;
 }
 
+// One thread for both processors: with two, one may run code that the kernel is changing on the other (static keys), which real
+// processors see whole and emulated ones do not.
 function qemuArguments({ image }, file, append, memory) {
   const kvm = canUseKvm();
   const port = (name) => [
@@ -187,7 +200,7 @@ function qemuArguments({ image }, file, append, memory) {
     `virtserialport,chardev=${name},name=${name}`,
   ];
   return [
-    ...["-M", "q35", "-accel", kvm ? "kvm" : "tcg,thread=multi,tb-size=256", "-cpu", kvm ? "host" : "max"],
+    ...["-M", "q35", "-accel", kvm ? "kvm" : "tcg,thread=single,tb-size=256", "-cpu", kvm ? "host" : "max"],
     ...[
       "-smp",
       "2",

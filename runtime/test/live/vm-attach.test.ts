@@ -145,10 +145,12 @@ describe("the BPF LSM", () => {
 test("netkit devices run their program until it is detached", async (context) => {
   needs(context, "netkit");
   enterNetns();
-  ip("link", "add", "nk0", "type", "netkit", "peer", "name", "nk1");
+  // An older ip knows no options of netkit: the kernel names the peer.
+  ip("link", "add", "nk0", "type", "netkit");
+  const peer = /(\w+)@nk0/.exec(ip("-o", "link"))![1]!;
   ip("address", "add", "10.98.0.1/24", "dev", "nk0");
   ip("link", "set", "nk0", "up");
-  ip("link", "set", "nk1", "up");
+  ip("link", "set", peer, "up");
   using live = AttachNet.load();
   const udp = openUdp();
   const link = live.progs.primary.attach({ dev: "nk0" });

@@ -6,8 +6,8 @@ import { execFileSync } from "node:child_process";
 const CLONE_NEWNET = 0x40000000;
 
 /** Runs ip(8). */
-export function ip(...args: readonly string[]): void {
-  execFileSync("ip", args, { stdio: "pipe" });
+export function ip(...args: readonly string[]): string {
+  return execFileSync("ip", args, { stdio: "pipe", encoding: "utf8" });
 }
 
 /**
