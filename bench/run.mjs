@@ -202,7 +202,9 @@ async function benchRings() {
   console.log(`\nring buffer, per event${"C".padStart(20)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
   // Functions of their own, and objects that leave them.
   const make = (body) =>
-    Array.from({ length: 5 }, () => new Function("sink", `return (e) => { ${body} }`)({ kept: undefined, pid: 0, at: 0n, comm: "", number: 0n }));
+    Array.from({ length: 5 }, () =>
+      new Function("sink", `return (e) => { ${body} }`)({ kept: undefined, pid: 0, at: 0n, comm: "", number: 0n }),
+    );
   const keepAll = "sink.kept = e;";
   const readEvent = "sink.pid = e.pid; sink.at = e.at; sink.comm = e.comm;";
   const { events: small, pages: large } = live.maps;
