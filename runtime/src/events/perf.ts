@@ -37,7 +37,7 @@ export interface PerfEventArray<E = Uint8Array> extends BpfMap, AsyncIterable<E>
    */
   open(options?: PerfOptions): void;
   /**
-   * Hands each event that is there now to `fn`, in this call; gives how many samples that were. What `fn` throws ends it,
+   * Hands each event that is there now to `fn`, in this call; gives how many those were. What `fn` throws ends it,
    * and the event that it was given counts as read.
    */
   consume(fn: (event: E, cpu: number) => void, options?: EagerOptions<ConsumeOptions & LostOptions>): number;

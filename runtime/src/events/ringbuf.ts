@@ -17,7 +17,7 @@ import type { ConsumeOptions, EventsOptions, SubscribeOptions, Subscription } fr
  */
 export interface RingBuf<E = Uint8Array> extends BpfMap, AsyncIterable<E> {
   /**
-   * Hands each event that is there now to `fn`, in this call; gives how many records that were. What `fn` throws ends it, and
+   * Hands each event that is there now to `fn`, in this call; gives how many those were. What `fn` throws ends it, and
    * the event that it was given counts as read.
    * @example
    * const count = live.maps.rb.consume((event) => console.log(event.pid));
