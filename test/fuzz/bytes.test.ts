@@ -66,13 +66,13 @@ function sameModel(model: ObjectModel, carried: ObjectModel): boolean {
 
 // What is carried of legacy objects is another model on purpose: legacy.test.ts.
 test.each(fixtures.filter(({ name }) => !isLegacy(name)))(
-  "$name: 400 random mutants, and what is carried of them",
+  "$name: 250 random mutants, and what is carried of them",
   ({ name }) => {
     const bytes = bytesOf(name);
     const findings = new Findings();
     let tried = 0;
     let accepted = 0;
-    for (const round of rounds(400)) {
+    for (const round of rounds(250)) {
       const input = `${name}, FUZZ round ${round}`;
       const mutant = mutate(bytes, random(round));
       tried++;
