@@ -17,7 +17,7 @@ const source = (path) => join(paths.root, path);
 const leftOut = ["async", "phases", "leaks", "foreign", "errors", "node24", "dump"];
 
 /** The first of a family that says most about the kernel. */
-const quick = ["maps", "sections", "values", "kconfig", "attach"];
+const quick = ["maps", "sections", "values", "kconfig", "attach", "vm-attach"];
 
 const folders = ["runtime/test/live", "test/live"];
 
@@ -28,7 +28,7 @@ export function testFiles(full) {
   return all.filter((file) => {
     const name = nameOf(file);
     if (name === undefined || leftOut.includes(name)) return false;
-    return full || quick.includes(name) || name.startsWith("vm-");
+    return full || quick.includes(name);
   });
 }
 

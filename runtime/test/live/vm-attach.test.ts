@@ -146,14 +146,14 @@ test("netkit devices run their program until it is detached", async (context) =>
   needs(context, "netkit");
   enterNetns();
   // An older ip knows no options of netkit: the kernel names the peer.
-  ip("link", "add", "nk0", "type", "netkit");
-  const peer = /(\w+)@nk0/.exec(ip("-o", "link"))![1]!;
-  ip("address", "add", "10.98.0.1/24", "dev", "nk0");
-  ip("link", "set", "nk0", "up");
+  ip("link", "add", "left0", "type", "netkit");
+  const peer = /(\w+)@left0/.exec(ip("-o", "link"))![1]!;
+  ip("address", "add", "10.98.0.1/24", "dev", "left0");
+  ip("link", "set", "left0", "up");
   ip("link", "set", peer, "up");
   using live = AttachNet.load();
   const udp = openUdp();
-  const link = live.progs.primary.attach({ dev: "nk0" });
+  const link = live.progs.primary.attach({ dev: "left0" });
   expect(link.info).toMatchObject({ type: "netkit", attachType: "netkit_primary" });
   await expectRuns(
     link,
