@@ -99,15 +99,11 @@ function script(text: string): string {
 const bundle = (text: string): Run => run(process.execPath, [script(text)], { cwd: project.folder });
 const start = (): Run => run(process.execPath, ["dist/main.mjs"], { cwd: project.folder });
 
-const isFull = process.env["EBPF_SKEL_FULL"] === "1";
-
 describe.each(Object.entries(SCRIPTS))("%s", (_, makeScript) => {
-  const forms = [
+  test.each([
     ["the object within", "{}"],
     ["the object as an asset", "{ embed: false }"],
-  ] as const;
-  // Six bundlers take their time: the second form is for the full run.
-  test.each(isFull ? forms : forms.slice(0, 1))("the bundle runs, with %s", (_, options) => {
+  ])("the bundle runs, with %s", (_, options) => {
     const bundled = bundle(makeScript(options));
     expect(bundled, bundled.stderr).toMatchObject({ status: 0 });
     expect(existsSync(join(project.folder, "prog.skel.ts"))).toBe(true);
