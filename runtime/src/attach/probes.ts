@@ -1,7 +1,7 @@
 // Tracepoints, probes of the kernel and of binaries, and perf events: one libbpf call each. What the options leave out is
 // taken from the section.
 
-import { addressOf, cString, libc } from "../native.ts";
+import { addressOf, cString, duplicate, libc } from "../native.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attachFailure, attempt } from "./attempt.ts";
@@ -105,7 +105,7 @@ export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Att
   const syscall = "bpf_program__attach_perf_event_opts";
   const attach = core.owner.library.fn(syscall);
   const own = "fd" in given;
-  const fd = own ? duplicate(core, given.fd) : openPerfEvent(core, given);
+  const fd = own ? ownDescriptor(core, given.fd) : openPerfEvent(core, given);
   try {
     // libbpf's link closes the descriptor that it is given.
     return attempt(core, syscall, own ? `descriptor ${given.fd}` : "", () => attach(core.pointer, fd, at(opts)), opts);
@@ -115,12 +115,9 @@ export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Att
   }
 }
 
-// linux/fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
-
 /** A descriptor of the same thing: the user's stays the user's. */
-function duplicate(core: ProgramCore, given: unknown): number {
-  const fd = libc().fcntl(numberOf(core, "fd", given, 0), F_DUPFD_CLOEXEC, 3);
+function ownDescriptor(core: ProgramCore, given: unknown): number {
+  const fd = duplicate(numberOf(core, "fd", given, 0));
   return fd < 0 ? fail(core, "fd", "an open descriptor", given) : fd;
 }
 

@@ -7,7 +7,7 @@ import { attachTypes } from "../abi/kernel.ts";
 import { makeLink } from "../link.ts";
 import { type Ended, kernelLink, withoutLink } from "../link/held.ts";
 import { checked, socketOf } from "../maps/descriptor.ts";
-import { addressOf, lastErrno, libc } from "../native.ts";
+import { addressOf, duplicate, lastErrno, libc } from "../native.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attachFailure, attachTypeOf, createLink } from "./attempt.ts";
 import { fail, handleOf, withFd } from "./check.ts";
@@ -55,9 +55,6 @@ export function attachLirc(core: ProgramCore, given: LircOptions): Attached {
   });
 }
 
-// linux/fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
-
 /** An attachment by bpf_prog_attach, which ends by the same three: copies of both descriptors are there for the end. */
 function legacy(
   core: ProgramCore,
@@ -65,9 +62,9 @@ function legacy(
   attachType: number,
   info: Parameters<typeof withoutLink>[0],
 ): Attached {
-  const { fcntl, close } = libc();
+  const { close } = libc();
   const { library } = core.owner;
-  const [target, program] = [targetFd, useProgram(core)].map((fd) => fcntl(fd, F_DUPFD_CLOEXEC, 3)) as [number, number];
+  const [target, program] = [targetFd, useProgram(core)].map(duplicate) as [number, number];
   return makeLink(
     core,
     withoutLink(info, () => {

@@ -11,16 +11,13 @@ import { kindOfDescriptor } from "../library/mapinfo.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import type { Closeable } from "../maps/closeable.ts";
-import { addressOf, lastErrno, libc } from "../native.ts";
+import { addressOf, duplicate, libc } from "../native.ts";
 import { type BpfProgram, type Program, ProgramHandle } from "../program.ts";
 import { programTypeName, readProgramInfo } from "../program/info.ts";
 import { checkAbi } from "./carried.ts";
 import { programEntry } from "./found.ts";
 import { record } from "./record.ts";
 import type { ProgramEntry, ProgramOpener, SkeletonShape, SkeletonTable } from "./types.ts";
-
-// fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
 
 class OwnedHandle extends ProgramHandle implements Closeable {
   readonly #token: object;
@@ -86,9 +83,9 @@ class Opener implements ProgramOpener<Program> {
   fromFd(fd: number): OwnedHandle {
     checkU32(fd, `program ${this.#name}: fromFd`);
     const library = this.#enter();
-    const own = libc().fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    const own = duplicate(fd);
     if (own >= 0) return this.#own(library, own, `descriptor ${fd}`);
-    throw this.#failure(library, lastErrno(), "fcntl", "fromFd", `${fd} is no open descriptor`);
+    throw this.#failure(library, -own, "fcntl", "fromFd", `${fd} is no open descriptor`);
   }
 
   #enter(): Library {
