@@ -200,14 +200,21 @@ async function benchRings() {
     live.bss.what = 0;
   };
   console.log(`\nring buffer, per event${"C".padStart(20)}${"ebpf-skel".padStart(12)}${"ratio".padStart(12)}`);
-  // Functions of their own, and objects that leave them.
+  // Functions of their own, strict ones as those of modules are, and objects that leave them.
   const make = (body) =>
     Array.from({ length: 5 }, () =>
-      new Function("sink", `return (e) => { ${body} }`)({ kept: undefined, pid: 0, at: 0n, comm: "", number: 0n }),
+      new Function("sink", `"use strict"; return (e) => { ${body} }`)({
+        kept: 0,
+        pid: 0,
+        at: 0n,
+        comm: "",
+        number: 0n,
+      }),
     );
   const keepAll = "sink.kept = e;";
   const readEvent = "sink.pid = e.pid; sink.at = e.at; sink.comm = e.comm;";
   const { events: small, pages: large } = live.maps;
+  benchRing("32 bytes, lazy, one field read", events, small, fill(1), true, make("sink.pid = e.pid;"));
   benchRing("32 bytes, lazy, all fields read", events, small, fill(1), true, make(readEvent));
   benchRing("32 bytes, an object each", events, small, fill(1), false, make(keepAll));
   benchRing("256 bytes, lazy, one field read", events, large, fill(2), true, make("sink.number = e.number;"));
@@ -234,10 +241,26 @@ async function benchWakeUp() {
       });
       send(0, count, 0);
     });
+  // What of it is the event loop's: koffi's poll with nothing of ours in it.
+  const bare = () =>
+    new Promise((done) => {
+      const late = [];
+      const handle = koffi.node.poll(live.maps.events.fd, () => {
+        late.push(since(0, 0, 0));
+        live.maps.events.consume(() => undefined);
+        if (late.length < count) return;
+        handle.close();
+        done(median(late));
+      });
+      send(0, count, 0);
+    });
   const rounds = [];
-  for (let i = 0; i < 8; i++) rounds.push({ c: poll(live.maps.events.fd, count, 0), js: await js() });
+  for (let i = 0; i < 8; i++) {
+    rounds.push({ c: poll(live.maps.events.fd, count, 0), js: await js(), bare: await bare() });
+  }
   const of = (key) => median(rounds.slice(1).map(key));
   report("wake-up, median", ...[(r) => r.c, (r) => r.js, (r) => r.js / r.c].map(of), "ns");
+  report("the same of a bare koffi poll", ...[(r) => r.c, (r) => r.bare, (r) => r.bare / r.c].map(of), "ns");
   live.close();
 }
 

@@ -70,6 +70,29 @@ function parseArguments(args) {
   return { chosen, full, rest };
 }
 
+/**
+ * A virtual machine takes one processor, and the live tests, one file at a time, little more than another: the kernels' suites run
+ * beside the first suite of live tests.
+ */
+function sideBySide(suites) {
+  const kernels = suites.filter(({ kernelVersion }) => kernelVersion !== undefined);
+  const others = suites.filter((suite) => !kernels.includes(suite));
+  const live = others.findIndex(({ project }) => project === "live");
+  if (live < 0) return suites.map((suite) => [suite]);
+  return others.map((suite, i) => (i === live ? [suite, ...kernels] : [suite]));
+}
+
+/** The first suite, and beside it the others one after the other. */
+async function runGroup([first, ...others], options, folder) {
+  const beside = async () => {
+    const results = [];
+    for (const suite of others) results.push(await runSuite(suite, options, folder));
+    return results;
+  };
+  const [result, results] = await Promise.all([runSuite(first, options, folder), beside()]);
+  return [result, ...results];
+}
+
 /** Runs one suite and counts its tests. */
 function runSuite(suite, options, folder) {
   return suite.kernelVersion === undefined ? runVitest(suite, options, folder) : runKernel(suite, options);
@@ -88,11 +111,13 @@ async function runKernel({ name, kernelVersion }, { full }) {
   } catch (error) {
     return { ...none, failed: 1, notes: [error.message] };
   }
-  const lines = { passed: () => [], skipped: ({ name, why }) => [`skipped: ${name}: ${why}`] };
-  const failed = ({ name, why }) => [`failed: ${name}\n${why}`];
-  for (const test of tests) for (const line of (lines[test.status] ?? failed)(test)) console.log(line);
-  const count = (wanted) => tests.filter(({ status }) => status === wanted).length;
-  return { name, passed: count("passed"), failed: count("failed"), skipped: count("skipped"), notes: [] };
+  const of = (wanted) => tests.filter(({ status }) => status === wanted);
+  const [passed, failed, skipped] = ["passed", "failed", "skipped"].map((wanted) => of(wanted).length);
+  const notes = [
+    ...of("failed").map(({ name, why }) => `failed: ${name}\n${why}`),
+    ...of("skipped").map(({ name, why }) => `skipped: ${name}: ${why}`),
+  ];
+  return { name, passed, failed, skipped, notes };
 }
 
 /** Vitest's own output goes to the terminal. */
@@ -153,9 +178,9 @@ async function main(args) {
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-test-"));
   const results = [];
   try {
-    for (const suite of chosen) {
-      console.log(`\n== ${suite.name}`);
-      results.push(await runSuite(suite, { full, rest }, folder));
+    for (const group of sideBySide(chosen)) {
+      console.log(`\n== ${group.map(({ name }) => name).join(", ")}`);
+      results.push(...(await runGroup(group, { full, rest }, folder)));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

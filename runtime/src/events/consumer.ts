@@ -5,9 +5,10 @@ import type { Codec } from "../codec/codec.ts";
 import { StateError, ValueError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
-import { EventIterator } from "./iterator.ts";
-import { recordHandler, RecordTypes, type Wanted } from "./records.ts";
+import { eventStream } from "./iterator.ts";
+import { type Reader, reader, RecordTypes, type Wanted } from "./records.ts";
 import type { EventSource } from "./source.ts";
+import type { Stream } from "./stream.ts";
 import { LiveSubscription } from "./subscription.ts";
 import type {
   ConsumeOptions,
@@ -30,6 +31,9 @@ export interface Kind<S extends EventSource> {
 }
 
 type Handler = (event: never, cpu: number) => void;
+
+// More records than any buffer holds, and a small integer to V8.
+const most = 2 ** 30 - 1;
 
 /** The readers of one map. */
 export class Consumer<S extends EventSource> {
@@ -75,7 +79,7 @@ export class Consumer<S extends EventSource> {
     this.#claim({ close: () => source.halt() });
     try {
       this.#kind.begin?.(source, options);
-      return source.drain(max, recordHandler(this.#types, fn, { ...wanted, onUnknown })) - odd;
+      return reader(this.#types, fn, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
     } finally {
       this.#reader = undefined;
     }
@@ -84,8 +88,8 @@ export class Consumer<S extends EventSource> {
   subscribe(fn: Handler, options: SubscribeOptions = {}): Subscription {
     this.#checkHandler("subscribe", fn);
     const { source } = this;
-    const handler = recordHandler(this.#types, fn, this.#wanted(options.lazy === true, options));
-    const subscription = new LiveSubscription(source, handler, options.signal, () => (this.#reader = undefined));
+    const read = reader(this.#types, fn, this.#wanted(options.lazy === true, options));
+    const subscription = new LiveSubscription(source, read, options.signal, () => (this.#reader = undefined));
     this.#claim(subscription);
     this.#kind.begin?.(source, options);
     subscription.start();
@@ -95,15 +99,17 @@ export class Consumer<S extends EventSource> {
   /** One by one: what the caller has not asked for stays in the buffer. */
   events<E>(options: EventsOptions = {}): AsyncIterableIterator<E> {
     this.#map.use();
-    const start = (take: (event: E) => void, reader: EventIterator<E>): { source: EventSource; on: EventHandler } => {
+    const start = (take: (event: E) => void, stream: Stream<E>): { source: EventSource; read: Reader } => {
       const { source } = this;
-      this.#claim(reader);
+      this.#claim(stream);
       this.#kind.begin?.(source, options);
-      const wanted = { ...this.#wanted(false, options), withCpu: false };
-      return { source, on: recordHandler(this.#types, take as Handler, wanted) };
+      return {
+        source,
+        read: reader(this.#types, take as Handler, { ...this.#wanted(false, options), withCpu: false }),
+      };
     };
-    return new EventIterator<E>(start, options.signal, (reader) => {
-      if (this.#reader === reader) this.#reader = undefined;
+    return eventStream<E>(start, options.signal, (stream) => {
+      if (this.#reader === stream) this.#reader = undefined;
     });
   }
 
@@ -130,5 +136,3 @@ export class Consumer<S extends EventSource> {
     process.emitWarning(`${text} (give the option unknown to see such records)`, { code: "EBPF_SKEL_UNKNOWN_RECORD" });
   }
 }
-
-type EventHandler = ReturnType<typeof recordHandler>;

@@ -8,7 +8,7 @@ import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
 import { hostMemory, libc, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
-import type { OnRecord } from "./source.ts";
+import type { Run } from "./source.ts";
 
 // linux/perf_event.h
 const PERF_TYPE_SOFTWARE = 1;
@@ -28,9 +28,13 @@ const largestRecord = 0x1_0000;
 /** Takes how many samples the kernel dropped. */
 export type OnLost = (count: number, cpu: number) => void;
 
-/** How many samples may still be handed out; 0 ends it at once. */
-export interface Turn {
-  left: number;
+/** What the buffers of all CPUs have together. */
+export interface Shared {
+  /** What is found in one of them. */
+  readonly run: Run;
+  /** For records that go around a buffer's end. */
+  readonly scratch: Memory;
+  readonly onLost: OnLost;
 }
 
 /** A CPU's buffer. */
@@ -41,74 +45,72 @@ export class CpuBuffer {
   /** Head, which the kernel writes, and tail, up to which it may overwrite. */
   readonly #positions: BigUint64Array;
   /** The head in halves. */
-  readonly #heads: Uint32Array;
+  readonly #heads: Int32Array;
   readonly #data: Memory;
+  readonly #mask: number;
   // Records that go around the end lie here in one piece.
   readonly #scratch: Memory;
+  readonly #run: Run;
+  readonly #onLost: OnLost;
+  /** Up to where the kernel may overwrite. */
   #tail: number;
+  /** Of the pass: where it is, where it ends, and what it has published. They wrap as 32-bit integers do, and a buffer is smaller. */
+  #at = 0;
+  #end = 0;
+  #published = 0;
   #open = true;
 
-  constructor(cpu: number, fd: number, mapping: Mapping, page: number, scratch: Memory) {
+  constructor(cpu: number, fd: number, mapping: Mapping, page: number, shared: Shared) {
     this.cpu = cpu;
     this.fd = fd;
     this.#mapping = mapping;
     this.#positions = new BigUint64Array(mapping.buffer, positionsAt, 2);
-    this.#heads = new Uint32Array(mapping.buffer, positionsAt, 2);
+    this.#heads = new Int32Array(mapping.buffer, positionsAt, 2);
     this.#data = hostMemory(new Uint8Array(mapping.buffer, page));
-    this.#scratch = scratch;
+    this.#mask = this.#data.size - 1;
+    this.#scratch = shared.scratch;
+    this.#run = shared.run;
+    this.#onLost = shared.onLost;
     this.#tail = Number(Atomics.load(this.#positions, 1));
   }
 
-  /**
-   * Hands out what is there now, or as much as `turn` leaves; gives how many samples. What was handed out is free for
-   * the kernel to overwrite, also after `on` threw.
-   */
-  drain(turn: Turn, on: OnRecord, onLost: OnLost): number {
-    const start = this.#tail;
-    // Positions wrap here as 32-bit integers do, and a buffer is smaller than that.
-    const ready = (Atomics.load(this.#heads, this.#data.littleEndian ? 0 : 1) - start) >>> 0;
-    let count = 0;
-    while (this.#open && turn.left > 0 && this.#tail - start < ready) {
-      count += this.#part(start + ready, turn, on, onLost);
-    }
-    return count;
+  begin(): void {
+    this.#at = this.#published = this.#tail | 0;
+    this.#end = this.#open ? Atomics.load(this.#heads, this.#data.littleEndian ? 0 : 1) : this.#at;
   }
 
-  // A quarter of the buffer at a time, so that a busy program finds room before all is read.
-  #part(end: number, turn: Turn, on: OnRecord, onLost: OnLost): number {
+  /** Finds the next samples, at most `max`, and tells of lost ones on the way. */
+  find(max: number): number {
     const data = this.#data;
-    const { u32s, u16s, size } = data;
-    const mask = size - 1;
-    const stop = Math.min(end, this.#tail + (size >>> 2));
-    let tail = this.#tail;
-    let count = 0;
-    try {
-      while (tail < stop && turn.left > 0) {
-        const at = tail & mask;
-        const type = u32s[at >>> 2]!;
-        const bytes = u16s[(at >>> 1) + 3]!;
-        // Closed by the handler: this is other memory.
-        if (bytes < headerSize) return count;
-        // Counted as read before the handler sees it, which may throw, or end its turn.
-        tail += bytes;
-        if (type === PERF_RECORD_SAMPLE) {
-          count++;
-          turn.left--;
-          if (at + bytes <= size) on(data, at + headerSize + 4, u32s[(at + headerSize) >>> 2]!, this.cpu);
-          else this.#unwrap(at, on);
-        } else if (type === PERF_RECORD_LOST) {
-          // A u64 each: the event's id and the count.
-          onLost(Number(data.u64s[((at + headerSize + 8) & mask) >>> 3]!), this.cpu);
-        }
+    const { u32s, u16s } = data;
+    while (this.#at !== this.#end) {
+      const from = this.#at & this.#mask;
+      const type = u32s[from >>> 2]!;
+      const bytes = u16s[(from >>> 1) + 3]!;
+      // Never on the spot for ever.
+      if (bytes < headerSize) return 0;
+      if (type === PERF_RECORD_SAMPLE) return this.#samples(from, bytes, max);
+      this.#at = (this.#at + bytes) | 0;
+      // A u64 each: the event's id and the count.
+      if (type === PERF_RECORD_LOST) {
+        this.#onLost(Number(data.u64s[((from + headerSize + 8) & this.#mask) >>> 3]!), this.cpu);
       }
-    } finally {
-      this.#tail = tail;
-      if (this.#open) Atomics.store(this.#positions, 1, BigInt(tail));
     }
-    return count;
+    return 0;
   }
 
-  /** Whether a drain would find something. */
+  /** The first `count` that were found are read. */
+  release(count: number): void {
+    this.#at = (this.#at + count * this.#run.stride) | 0;
+    // A quarter of the buffer at a time, so that a busy program finds room before all is read.
+    if (((this.#at - this.#published) | 0) > this.#mask >>> 2) this.#publish();
+  }
+
+  end(): void {
+    if (this.#at !== this.#published) this.#publish();
+  }
+
+  /** Whether a pass would find something. */
   get ready(): boolean {
     return this.#open && Number(Atomics.load(this.#positions, 0)) !== this.#tail;
   }
@@ -120,16 +122,46 @@ export class CpuBuffer {
     libc().close(this.fd);
   }
 
+  #publish(): void {
+    this.#tail += (this.#at - this.#published) >>> 0;
+    this.#published = this.#at;
+    if (this.#open) Atomics.store(this.#positions, 1, BigInt(this.#tail));
+  }
+
+  /** Those from `from` on that are alike, one that goes around the end by itself; gives how many. */
+  #samples(from: number, bytes: number, max: number): number {
+    const { u32s, u64s, size } = this.#data;
+    const run = this.#run;
+    const length = u32s[((from + headerSize) & this.#mask) >>> 2]!;
+    run.cpu = this.cpu;
+    run.length = length;
+    run.stride = bytes;
+    if (from + bytes > size) {
+      this.#unwrap(from, length);
+      return 1;
+    }
+    run.m = this.#data;
+    run.at = from + headerSize + 4;
+    // The header is a u64, and the length behind it a u32.
+    const header = u64s[from >>> 3]!;
+    const end = from + Math.min((this.#end - this.#at) >>> 0, size - from);
+    let count = 1;
+    for (let next = from + bytes; count < max && next + bytes <= end; next += bytes, count++) {
+      if (u64s[next >>> 3] !== header || u32s[(next + headerSize) >>> 2] !== length) break;
+    }
+    return count;
+  }
+
   // The data starts 4 bytes behind the header; in the scratch memory its fields are aligned.
-  #unwrap(at: number, on: OnRecord): void {
-    const { u8s, u32s, size } = this.#data;
+  #unwrap(from: number, length: number): void {
+    const { u8s, size } = this.#data;
     const scratch = this.#scratch.u8s;
-    const length = u32s[((at + headerSize) & (size - 1)) >>> 2]!;
-    const start = (at + headerSize + 4) & (size - 1);
+    const start = (from + headerSize + 4) & this.#mask;
     const first = Math.min(length, size - start);
     scratch.set(u8s.subarray(start, start + first));
     scratch.set(u8s.subarray(0, length - first), first);
-    on(this.#scratch, 0, length, this.cpu);
+    this.#run.m = this.#scratch;
+    this.#run.at = 0;
   }
 }
 
@@ -147,7 +179,7 @@ export function openCpuBuffer(
   cpu: number,
   pages: number,
   wakeupEvents: number,
-  scratch: Memory,
+  shared: Shared,
 ): CpuBuffer | undefined {
   const event = zeroed(attr.end);
   event.setU32(attr.type, PERF_TYPE_SOFTWARE);
@@ -161,7 +193,7 @@ export function openCpuBuffer(
   if (fd < 0) throw map.failure(fd, "perf_event_open", "open", hintOf(-fd));
   const page = pageSize();
   const mapping = mapMemory(fd, (pages + 1) * page, true);
-  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, scratch);
+  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, shared);
   libc().close(fd);
   const hint =
     mapping === EPERM

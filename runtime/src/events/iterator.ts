@@ -2,119 +2,62 @@
 // kernel's buffer.
 
 import type { Poll } from "../native.ts";
-import type { EventSource, OnRecord } from "./source.ts";
+import type { Reader } from "./records.ts";
+import type { EventSource } from "./source.ts";
+import { Stream, type Wait } from "./stream.ts";
 import type { Signal } from "./types.ts";
 import { watchReadable } from "./watch.ts";
 
-/** Starts the reading, by the reader that is given; what it takes, `take` is called with. */
-type Start<E> = (take: (event: E) => void, reader: EventIterator<E>) => { source: EventSource; on: OnRecord };
-
-// Events that are there already are given without a turn of the event loop; after so many milliseconds it has one.
-const turn = 1.5;
-const handful = 32;
-const longestWait = 500;
-
-export class EventIterator<E> implements AsyncIterableIterator<E> {
-  readonly #start: Start<E>;
-  readonly #signal: Signal | undefined;
-  readonly #onEnd: (reader: EventIterator<E>) => void;
-  readonly #onAbort = (): void => this.close();
-  #reading: { readonly source: EventSource; readonly on: OnRecord } | undefined;
-  #poll: Poll | undefined;
-  #wake: (() => void) | undefined;
-  #last: Promise<unknown> | undefined;
-  #taken: E | undefined;
-  #count = 0;
-  #until = 0;
-  #ended = false;
-  #rejected = false;
-
-  constructor(start: Start<E>, signal: Signal | undefined, onEnd: (reader: EventIterator<E>) => void) {
-    this.#start = start;
-    this.#signal = signal;
-    this.#onEnd = onEnd;
-    if (signal?.aborted !== true) signal?.addEventListener("abort", this.#onAbort);
-  }
-
-  next(): Promise<IteratorResult<E, undefined>> {
-    // In turn, for those who ask ahead.
-    const mine = this.#last === undefined ? this.#take() : this.#last.then(() => this.#take());
-    const last = mine.then(forget, forget);
-    this.#last = last;
-    void last.then(() => {
-      if (this.#last === last) this.#last = undefined;
-    });
-    return mine;
-  }
-
-  return(): Promise<IteratorResult<E, undefined>> {
-    this.close();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  /** Ends the iteration, for one who waits too. */
-  close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#reading?.source.halt();
-    this.#poll?.close();
-    this.#onEnd(this);
-    this.#wake?.();
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #take(): Promise<IteratorResult<E, undefined>> {
-    for (;;) {
-      if (this.#signal?.aborted === true) {
-        const first = !this.#rejected;
-        this.#rejected = true;
-        this.close();
-        if (first) throw this.#signal.reason;
-      }
-      if (this.#ended) return { done: true, value: undefined };
-      const { source, on } = (this.#reading ??= this.#begin());
-      if (++this.#count >= handful && performance.now() > this.#until) await this.#pause();
-      if (this.#ended) continue;
-      this.#taken = undefined;
-      const found = source.drain(1, on);
-      // Not one that has no type, which another heard of.
-      if (this.#taken !== undefined) return { done: false, value: this.#taken };
-      if (found === 0) await this.#wait(source);
-    }
-  }
-
-  #begin(): { readonly source: EventSource; readonly on: OnRecord } {
-    this.#until = performance.now() + turn;
-    return this.#start((event) => (this.#taken = event), this);
-  }
-
-  async #pause(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#count = 0;
-    this.#until = performance.now() + turn;
-  }
-
-  async #wait(source: EventSource): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      this.#poll ??= watchReadable(source.fd, () => this.#wake?.());
-      this.#poll.start();
-      if (source.isLevel) return;
-      // What came before the poll began says nothing.
-      if (source.ready) resolve();
-      else timer = setTimeout(resolve, longestWait);
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
-    this.#poll?.stop();
-    this.#count = 0;
-    this.#until = performance.now() + turn;
-  }
+/** A source, and what reads it for `take`. */
+interface Reading {
+  readonly source: EventSource;
+  readonly read: Reader;
 }
 
-function forget(): void {}
+// A wake-up of a source that is not level may get lost.
+const longestWait = 500;
+// Records that are no events are passed over, so many without a turn of the event loop.
+const mostOdd = 256;
+
+/** The events that `start`, called when the first is asked for, reads for `take`; `onEnd` is called once, at the end. */
+export function eventStream<E>(
+  start: (take: (event: E) => void, stream: Stream<E>) => Reading,
+  signal: Signal | undefined,
+  onEnd: (stream: Stream<E>) => void,
+): Stream<E> {
+  let reading: Reading | undefined;
+  let taken: E | undefined;
+  let poll: Poll | undefined;
+  let woken = (): void => undefined;
+  const take = (): E | undefined => {
+    reading ??= start((event) => (taken = event), stream);
+    taken = undefined;
+    for (let i = 0; i < mostOdd && taken === undefined; i++) if (reading.read(reading.source, 1) === 0) break;
+    return taken;
+  };
+  const watch = (wake: () => void): Wait => {
+    const { source } = reading!;
+    woken = wake;
+    const watching = (poll ??= watchReadable(source.fd, () => woken()));
+    watching.start();
+    // What came before the poll began says nothing.
+    const timer = source.isLevel ? undefined : setTimeout(wake, source.ready ? 0 : longestWait);
+    return {
+      close() {
+        clearTimeout(timer);
+        watching.stop();
+      },
+    };
+  };
+  const stream: Stream<E> = new Stream(
+    take,
+    watch,
+    () => {
+      reading?.source.halt();
+      poll?.close();
+      onEnd(stream);
+    },
+    signal,
+  );
+  return stream;
+}

@@ -7,16 +7,10 @@ import { bool, s16, s32, s64, s8, u16, u32, u64, u8 } from "../codec/scalars.ts"
 import { StateError } from "../errors.ts";
 import type { Memory } from "../memory.ts";
 
-/** The record that a flyweight shows; none outside of the handler. */
+/** The record that flyweights show; none outside of the handler. */
 export interface Cursor {
   m: Memory | undefined;
   at: number;
-}
-
-/** An object over a cursor. */
-export interface Flyweight<T> {
-  readonly value: T;
-  readonly cursor: Cursor;
 }
 
 type Getter = (cursor: Cursor, offset: number) => () => unknown;
@@ -48,14 +42,13 @@ function outside(): never {
   throw new StateError("event: read outside of its handler (lazy events are there until the handler returns)");
 }
 
-/** A flyweight for values of `codec`; undefined for what is no struct, and has no fields to wait for. */
-export function flyweight<T>(codec: Codec<T, never>): Flyweight<T> | undefined {
+/** The values of `codec` under `cursor`; undefined for what is no struct, and has no fields to wait for. */
+export function flyweight<T>(codec: Codec<T, never>, cursor: Cursor): T | undefined {
   const fields = fieldsOf(codec);
   if (fields === undefined) return undefined;
-  const cursor: Cursor = { m: undefined, at: 0 };
   const value = {};
   for (const { name, offset, codec } of fields) {
     Object.defineProperty(value, name, { enumerable: true, get: getterOf(codec, cursor, offset) });
   }
-  return { value: Object.freeze(value) as T, cursor };
+  return Object.freeze(value) as T;
 }

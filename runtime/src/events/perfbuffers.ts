@@ -7,8 +7,8 @@ import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
-import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer, type Turn } from "./cpubuffer.ts";
-import type { EventSource, OnRecord } from "./source.ts";
+import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer } from "./cpubuffer.ts";
+import type { EventSource, Run } from "./source.ts";
 
 /** How large the buffers are, and how often they wake their consumer. */
 export interface PerfOptions {
@@ -27,9 +27,6 @@ const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
 const epollEventSize = 16;
 
-// More than there is room for; small enough for V8's small integers.
-const most = 2 ** 30;
-
 // The length of one mapping is that of one Memory.
 const largest = 1 << 30;
 
@@ -46,15 +43,22 @@ export class PerfBuffers implements EventSource {
     this.lost[cpu]! += lost;
     this.onLost?.(lost, cpu);
   };
-  readonly #turn: Turn = { left: 0 };
+  readonly run: Run;
+  halted = false;
   readonly #buffers: readonly CpuBuffer[];
+  #open = true;
   #first = 0;
+  /** Of the pass under way: the buffer, and how many are still to come. */
+  #current: CpuBuffer | undefined;
+  #left = 0;
 
   constructor(map: MapCore, options: PerfOptions = {}) {
     const pages = checkPages(map, options.pages ?? 8);
     const wakeupEvents = checkWakeup(map, options.wakeupEvents ?? 1);
     const cpus = Math.min(possibleCpus(map.library), map.maxEntries);
     const scratch = makeScratch();
+    this.run = { m: scratch, at: 0, length: 0, stride: 0, cpu: 0 };
+    const shared = { run: this.run, scratch, onLost: this.#count };
     const buffers: CpuBuffer[] = [];
     this.lost = new Array<number>(cpus).fill(0);
     this.#buffers = buffers;
@@ -62,7 +66,7 @@ export class PerfBuffers implements EventSource {
     if (this.fd < 0) throw map.failure(-lastErrno(), "epoll_create1", "open");
     try {
       for (let cpu = 0; cpu < cpus; cpu++) {
-        const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, scratch);
+        const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, shared);
         if (buffer === undefined) continue; // offline
         buffers.push(buffer);
         this.#add(map, buffer);
@@ -73,22 +77,38 @@ export class PerfBuffers implements EventSource {
     }
   }
 
-  /** Hands out at most `max` of the samples that are there now, CPU by CPU; gives how many. */
-  drain(max: number, on: OnRecord): number {
-    const turn = this.#turn;
-    turn.left = Math.min(max, most);
-    const { length } = this.#buffers;
+  begin(): void {
+    this.halted = !this.#open;
     // Another CPU is the first each time: a busy one cannot keep the others waiting for ever.
-    const first = this.#first++ % length;
-    let done = 0;
-    for (let i = 0; i < length && turn.left > 0; i++) {
-      done += this.#buffers[(first + i) % length]!.drain(turn, on, this.#count);
+    this.#first = (this.#first + 1) % this.#buffers.length;
+    this.#left = this.#buffers.length;
+    this.#current = undefined;
+  }
+
+  /** CPU by CPU. */
+  find(max: number): number {
+    while (!this.halted) {
+      const found = this.#current?.find(max) ?? 0;
+      if (found > 0) return found;
+      this.#current?.end();
+      if (this.#left === 0) break;
+      this.#current = this.#buffers[(this.#first + this.#left--) % this.#buffers.length]!;
+      this.#current.begin();
     }
-    return done;
+    return 0;
+  }
+
+  release(count: number): void {
+    this.#current?.release(count);
+  }
+
+  end(): void {
+    this.#current?.end();
+    this.#current = undefined;
   }
 
   halt(): void {
-    this.#turn.left = 0;
+    this.halted = true;
   }
 
   get ready(): boolean {
@@ -96,6 +116,7 @@ export class PerfBuffers implements EventSource {
   }
 
   close(): void {
+    this.#open = false;
     this.halt();
     for (const buffer of this.#buffers) buffer.close();
     libc().close(this.fd);

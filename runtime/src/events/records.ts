@@ -6,8 +6,8 @@ import { detailsOf, fieldsOf } from "../codec/fields.ts";
 import { tailBytes } from "../codec/tail.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
-import { type Flyweight, flyweight } from "./lazy.ts";
-import type { OnRecord } from "./source.ts";
+import { type Cursor, flyweight } from "./lazy.ts";
+import type { EventSource } from "./source.ts";
 import type { UnknownRecord } from "./types.ts";
 
 type AnyCodec = Codec<unknown, never>;
@@ -24,7 +24,9 @@ export interface Wanted {
 export class RecordTypes {
   readonly #codecs: readonly AnyCodec[];
   readonly #lengthOf: (size: number) => number;
-  readonly #flyweights = new Map<AnyCodec, Flyweight<unknown> | undefined>();
+  /** The record that the flyweights show. */
+  readonly cursor: Cursor = { m: undefined, at: 0 };
+  readonly #flyweights = new Map<AnyCodec, unknown>();
 
   /** `lengthOf` gives the length of a record that holds so many bytes; without codecs records are bytes. */
   constructor(codecs: readonly AnyCodec[], lengthOf: (size: number) => number) {
@@ -52,8 +54,8 @@ export class RecordTypes {
   }
 
   /** The one object that shows records of this type; undefined for what is no struct. More of them would each be a shape of its own to V8. */
-  flyweightOf(codec: AnyCodec): Flyweight<unknown> | undefined {
-    if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec));
+  flyweightOf(codec: AnyCodec): unknown {
+    if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec, this.cursor));
     return this.#flyweights.get(codec);
   }
 
@@ -75,78 +77,120 @@ function textAtEnd(codec: AnyCodec): number {
 }
 
 type Handler = (event: never, cpu: number) => void;
+type Call = (event: unknown, cpu?: number) => void;
 
-/** What hands each record to `fn` as an event. */
-export function recordHandler(types: RecordTypes, fn: Handler, wanted: Wanted): OnRecord {
-  const call = fn as (event: unknown, cpu?: number) => void;
-  const odd = oddHandler(types, call, wanted);
-  return wanted.lazy ? lazyHandler(types, call, wanted, odd) : eagerHandler(types, call, wanted, odd);
+/**
+ * Hands out as events at most `max` of the records that are there now; gives how many records those were. What the handler
+ * throws goes through, and its record counts as read.
+ */
+export type Reader = (source: EventSource, max: number) => number;
+
+/** What reads records as events for `fn`. */
+export function reader(types: RecordTypes, fn: Handler, wanted: Wanted): Reader {
+  return (wanted.lazy ? lazyReader : eagerReader)(types, fn as Call, wanted);
 }
 
-// Most buffers have records of one length: its type is kept.
-function eagerHandler(
-  types: RecordTypes,
-  fn: (event: unknown, cpu?: number) => void,
-  { withCpu }: Wanted,
-  odd: OnRecord,
-): OnRecord {
-  let known = -1;
-  let codec: AnyCodec | undefined;
-  return (m, at, length, cpu) => {
-    if (length !== known) {
-      codec = types.typeOf(length);
-      known = length;
-    }
-    if (codec === undefined) return odd(m, at, length, cpu);
-    let event: unknown;
-    m.end = at + length;
+/** Reads what is there now, run by run; `read` gives how many of those that were found it has read. */
+function inRuns(read: (source: EventSource, found: number) => number): Reader {
+  return (source, max) => {
+    let count = 0;
+    source.begin();
     try {
-      event = codec.read(m, at);
-    } catch {
-      return odd(m, at, length, cpu);
+      while (count < max) {
+        const found = source.find(max - count);
+        if (found === 0) break;
+        count += read(source, found);
+      }
+    } finally {
+      source.end();
     }
-    if (withCpu) fn(event, cpu);
+    return count;
+  };
+}
+
+function eagerReader(types: RecordTypes, fn: Call, wanted: Wanted): Reader {
+  const handOut = whole(types, fn, wanted);
+  return inRuns((source, found) => {
+    const { m, length, stride, cpu } = source.run;
+    const codec = types.typeOf(length);
+    let { at } = source.run;
+    let count = 0;
+    try {
+      for (; count < found && !source.halted; at += stride) {
+        // Counted as read before the handler sees it, which may throw.
+        count++;
+        handOut(codec, m, at, length, cpu);
+      }
+    } finally {
+      source.release(count);
+    }
+    return count;
+  });
+}
+
+function lazyReader(types: RecordTypes, fn: Call, wanted: Wanted): Reader {
+  const { withCpu } = wanted;
+  const { cursor } = types;
+  const handOut = whole(types, fn, wanted);
+  return inRuns((source, found) => {
+    const { m, length, stride, cpu } = source.run;
+    const codec = types.typeOf(length);
+    const event = codec && types.flyweightOf(codec);
+    let { at } = source.run;
+    let count = 0;
+    cursor.m = m;
+    try {
+      for (; count < found && !source.halted; at += stride) {
+        count++;
+        if (event === undefined) {
+          handOut(codec, m, at, length, cpu);
+          continue;
+        }
+        m.end = at + length;
+        cursor.at = at;
+        if (withCpu) fn(event, cpu);
+        else fn(event);
+      }
+    } finally {
+      cursor.m = undefined;
+      source.release(count);
+    }
+    return count;
+  });
+}
+
+/** Hands out one record as an object of its own, or as none of the types. */
+function whole(
+  types: RecordTypes,
+  fn: Call,
+  wanted: Wanted,
+): (codec: AnyCodec | undefined, m: Memory, at: number, length: number, cpu: number) => void {
+  const { withCpu } = wanted;
+  const odd = oddReader(types, fn, wanted);
+  return (codec, m, at, length, cpu) => {
+    const event = codec && readWhole(codec, m, at, length);
+    if (event === undefined) odd(m, at, length, cpu);
+    else if (withCpu) fn(event, cpu);
     else fn(event);
   };
 }
 
-function lazyHandler(
-  types: RecordTypes,
-  fn: (event: unknown, cpu?: number) => void,
-  wanted: Wanted,
-  odd: OnRecord,
-): OnRecord {
-  const { withCpu } = wanted;
-  const eager = eagerHandler(types, fn, wanted, odd);
-  let known = -1;
-  let current: Flyweight<unknown> | undefined;
-  const choose = (length: number): void => {
-    const codec = types.typeOf(length);
-    known = length;
-    current = codec && types.flyweightOf(codec);
-  };
-  return (m, at, length, cpu) => {
-    if (length !== known) choose(length);
-    if (current === undefined) return eager(m, at, length, cpu);
-    const { value, cursor } = current;
-    m.end = at + length;
-    cursor.m = m;
-    cursor.at = at;
-    try {
-      if (withCpu) fn(value, cpu);
-      else fn(value);
-    } finally {
-      cursor.m = undefined;
-    }
-  };
+/** No event of any type is undefined: that is what does not read. */
+function readWhole(codec: AnyCodec, m: Memory, at: number, length: number): unknown {
+  m.end = at + length;
+  try {
+    return codec.read(m, at);
+  } catch {
+    return undefined;
+  }
 }
 
 // The rare ones, out of the way of the others.
-function oddHandler(
+function oddReader(
   types: RecordTypes,
-  fn: (event: unknown, cpu?: number) => void,
+  fn: Call,
   { withCpu, onUnknown }: Wanted,
-): OnRecord {
+): (m: Memory, at: number, length: number, cpu: number) => void {
   let whole: Memory | undefined;
   return (m, at, length, cpu) => {
     const bytes = m.bytes(at, length);
@@ -165,7 +209,6 @@ function oddHandler(
         reason = (e as Error).message;
       }
     }
-    // No event of any type is undefined.
     if (event === undefined) onUnknown({ bytes, reason });
     else if (withCpu) fn(event, cpu);
     else fn(event);

@@ -6,7 +6,7 @@ import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
-import type { EventSource, OnRecord } from "./source.ts";
+import type { EventSource, Run } from "./source.ts";
 
 // linux/bpf.h; the header of a record is its length with these bits, and a word that is the kernel's.
 const BPF_RINGBUF_BUSY_BIT = 0x8000_0000 | 0;
@@ -14,10 +14,10 @@ const BPF_RINGBUF_DISCARD_BIT = 0x4000_0000;
 const BPF_RINGBUF_HDR_SZ = 8;
 const lengthBits = 0x3fff_ffff;
 
-const unlimited = 0x3fff_ffff;
-
-// Given back in parts, so that a busy program finds room before all is read.
+// Given back in parts, so that a busy program finds room before all is read; and what is found is still in the cache when
+// it is read.
 const publishedAt = 1 << 16;
+const longestRun = 1 << 14;
 
 // The data is mapped twice, and one Memory is less than 4 GiB.
 const largest = 1 << 30;
@@ -27,7 +27,7 @@ export class RingBuffer implements EventSource {
   readonly fd: number;
   readonly isLevel = true;
   readonly #mappings: readonly Mapping[];
-  /** The positions count bytes and never wrap in practice; of the low halves only differences matter. */
+  /** The positions count bytes and never wrap in practice; of the low halves only differences matter: a buffer is smaller. */
   readonly #consumer: BigUint64Array;
   readonly #producer: BigUint64Array;
   readonly #producerLow: Int32Array;
@@ -37,9 +37,15 @@ export class RingBuffer implements EventSource {
   /** Twice the same data, so that a record that wraps lies in one piece. */
   readonly #data: Memory;
   readonly #mask: number;
-  #position = 0;
-  #running = false;
+  readonly run: Run;
+  halted = false;
   #open = true;
+  /** Up to where programs may overwrite. */
+  #position = 0;
+  /** Of the pass: where it is, where it ends, and what it has published. They wrap as 32-bit integers do. */
+  #at = 0;
+  #end = 0;
+  #published = 0;
 
   constructor(map: MapCore) {
     const size = map.maxEntries;
@@ -64,56 +70,66 @@ export class RingBuffer implements EventSource {
     this.#producer = new BigUint64Array(shared, 0, 1);
     this.#producerLow = new Int32Array(shared, 0, 2);
     this.#data = hostMemory(new Uint8Array(shared, page));
+    this.run = { m: this.#data, at: 0, length: 0, stride: 0, cpu: 0 };
     this.#ordered = process.arch === "x64" || process.arch === "ia32";
     this.#low = this.#data.littleEndian ? 0 : 1;
     this.#mask = size - 1;
     this.#mappings = mappings;
   }
 
-  /**
-   * Hands out at most `max` of the records that are there now; gives how many. It ends before one that a program has
-   * reserved and not yet submitted. What was handed out is free to be overwritten, also after `on` threw.
-   */
-  drain(max: number, on: OnRecord): number {
-    const data = this.#data;
-    const words = data.s32s;
+  begin(): void {
+    this.halted = !this.#open;
+    // Another process may have read meanwhile.
+    this.#position = Number(Atomics.load(this.#consumer, 0));
+    this.#at = this.#published = this.#position | 0;
+    this.#end = Atomics.load(this.#producerLow, this.#low);
+  }
+
+  /** Ends before a record that a program has reserved and not yet submitted. */
+  find(max: number): number {
+    const { run } = this;
+    const words = this.#data.s32s;
     const mask = this.#mask;
     const ordered = this.#ordered;
-    // A small integer also for Infinity: the comparison is in the loop.
-    const most = Math.min(max, unlimited);
-    const end = Atomics.load(this.#producerLow, this.#low);
-    // Another process may have read meanwhile. Positions wrap here as 32-bit integers do: a buffer is smaller than that.
-    this.#position = Number(Atomics.load(this.#consumer, 0));
-    let at = this.#position | 0;
-    let published = at;
+    const end = this.halted ? this.#at : this.#end;
+    let at = this.#at;
     let count = 0;
-    this.#running = this.#open;
-    try {
-      while (at !== end && count < most && this.#running) {
-        const from = at & mask;
-        const header = ordered ? words[from >> 2]! : Atomics.load(words, from >> 2);
-        if ((header & BPF_RINGBUF_BUSY_BIT) !== 0) break;
-        const length = header & lengthBits;
-        // Counted as read before the handler sees it, which may throw.
-        at = (at + ((length + BPF_RINGBUF_HDR_SZ + 7) & -8)) | 0;
-        if ((header & BPF_RINGBUF_DISCARD_BIT) === 0) {
-          count++;
-          on(data, from + BPF_RINGBUF_HDR_SZ, length, 0);
-        }
-        if (((at - published) | 0) >= publishedAt) {
-          this.#publish(at, published);
-          published = at;
-        }
+    while (at !== end) {
+      const from = at & mask;
+      const header = ordered ? words[from >> 2]! : Atomics.load(words, from >> 2);
+      if ((header & BPF_RINGBUF_BUSY_BIT) !== 0) break;
+      const length = header & lengthBits;
+      const stride = (length + BPF_RINGBUF_HDR_SZ + 7) & -8;
+      if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) {
+        at = (at + stride) | 0;
+        continue;
       }
-    } finally {
-      this.#running = false;
-      if (at !== published) this.#publish(at, published);
+      run.at = from + BPF_RINGBUF_HDR_SZ;
+      run.length = length;
+      run.stride = stride;
+      // The others have the same header.
+      const limit = from + Math.min((end - at) >>> 0, longestRun);
+      count = 1;
+      for (let next = from + stride; count < max && next + stride <= limit; next += stride, count++) {
+        if ((ordered ? words[next >> 2]! : Atomics.load(words, next >> 2)) !== header) break;
+      }
+      break;
     }
+    this.#at = at;
     return count;
   }
 
+  release(count: number): void {
+    this.#at = (this.#at + count * this.run.stride) | 0;
+    if (((this.#at - this.#published) | 0) >= publishedAt) this.#publish();
+  }
+
+  end(): void {
+    if (this.#at !== this.#published) this.#publish();
+  }
+
   halt(): void {
-    this.#running = false;
+    this.halted = true;
   }
 
   get ready(): boolean {
@@ -127,12 +143,13 @@ export class RingBuffer implements EventSource {
 
   close(): void {
     this.#open = false;
-    this.#running = false;
+    this.halt();
     for (const mapping of this.#mappings) mapping.close();
   }
 
-  #publish(at: number, published: number): void {
-    this.#position += (at - published) >>> 0;
+  #publish(): void {
+    this.#position += (this.#at - this.#published) >>> 0;
+    this.#published = this.#at;
     Atomics.store(this.#consumer, 0, BigInt(this.#position));
   }
 }

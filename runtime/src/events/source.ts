@@ -1,9 +1,17 @@
-// What the kinds of buffers have in common: records that lie in memory, and a descriptor that says when there are some.
+// What the kinds of buffers have in common: records that lie in memory, found a run at a time, and a descriptor that says when
+// there are some. Finding and reading are a tight loop each, and a record costs one call, its handler's.
 
 import type { Memory } from "../memory.ts";
 
-/** Takes one record: `length` bytes at `at` of `m`, until it returns. */
-export type OnRecord = (m: Memory, at: number, length: number, cpu: number) => void;
+/** Records of one length, one behind the other. */
+export interface Run {
+  m: Memory;
+  /** Where the first one lies, how long each is, and how far it is from one to the next, in bytes. */
+  at: number;
+  length: number;
+  stride: number;
+  cpu: number;
+}
 
 /** A buffer that programs fill and this process empties. */
 export interface EventSource {
@@ -11,11 +19,21 @@ export interface EventSource {
   readonly fd: number;
   /** Whether a poll finds `fd` readable for as long as there is something to read, and not once only. */
   readonly isLevel: boolean;
-  /** Hands out at most `max` records; gives how many. What `on` throws goes through, and its record counts as read. */
-  drain(max: number, on: OnRecord): number;
-  /** Ends the drain under way, if any, after the record that it has handed out. */
+  /** What `find` found. */
+  readonly run: Readonly<Run>;
+  /** Begins a pass over what is there now. */
+  begin(): void;
+  /** Finds the next records of the pass, at most `max` of them; gives how many. */
+  find(max: number): number;
+  /** The first `count` of the run are read. */
+  release(count: number): void;
+  /** Ends the pass: what is read is free to be overwritten. */
+  end(): void;
+  /** Whether the pass was told to end. */
+  readonly halted: boolean;
+  /** Has the pass under way, if any, end with the record that is being read. */
   halt(): void;
-  /** Whether a drain would find something. */
+  /** Whether a pass would find something. */
   readonly ready: boolean;
   close(): void;
 }

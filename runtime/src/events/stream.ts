@@ -7,8 +7,10 @@ export interface Wait {
   close(): void;
 }
 
-// So many are given without a turn of the event loop in between: timers and sockets want to live as well.
-const mostAtOnce = 1000;
+// What is there already is given without a turn of the event loop; after so many milliseconds it has one, since timers and
+// sockets want to live as well. The clock is looked at once in a handful.
+const turn = 1.5;
+const handful = 32;
 
 /** Iterates over what `take` gives; undefined: there is nothing now, and `watch` calls when there may be. */
 export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
@@ -62,14 +64,18 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
 
   async *#run(): AsyncGenerator<T, undefined, undefined> {
     try {
-      for (let given = 0; ;) {
+      let until = performance.now() + turn;
+      for (let given = 1; ; given++) {
         if (this.#signal?.aborted === true) throw this.#signal.reason;
         if (this.#ended) return undefined;
         const value = this.#take();
-        if (value !== undefined) {
+        if (value === undefined) await this.#wait();
+        else {
           yield value;
-          if (++given % mostAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
-        } else await this.#wait();
+          if (given % handful !== 0 || performance.now() < until) continue;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        until = performance.now() + turn;
       }
     } finally {
       this.close();

@@ -1,7 +1,8 @@
 // A handler on the event loop. Each turn of the loop has its share of events, so that timers and sockets live under a flood.
 
 import type { Poll } from "../native.ts";
-import type { EventSource, OnRecord } from "./source.ts";
+import type { Reader } from "./records.ts";
+import type { EventSource } from "./source.ts";
 import type { Signal, Subscription } from "./types.ts";
 import { watchReadable } from "./watch.ts";
 
@@ -13,7 +14,7 @@ const longestWait = 500;
 
 export class LiveSubscription implements Subscription {
   readonly #source: EventSource;
-  readonly #on: OnRecord;
+  readonly #read: Reader;
   readonly #signal: Signal | undefined;
   readonly #onClose: () => void;
   readonly #onAbort = (): void => this.close();
@@ -23,9 +24,9 @@ export class LiveSubscription implements Subscription {
   #held = true;
   #closed = false;
 
-  constructor(source: EventSource, on: OnRecord, signal: Signal | undefined, onClose: () => void) {
+  constructor(source: EventSource, read: Reader, signal: Signal | undefined, onClose: () => void) {
     this.#source = source;
-    this.#on = on;
+    this.#read = read;
     this.#signal = signal;
     this.#onClose = onClose;
   }
@@ -76,9 +77,11 @@ export class LiveSubscription implements Subscription {
 
   #turn(): void {
     if (this.#closed) return;
-    const until = performance.now() + turn;
     try {
-      while (this.#source.drain(handful, this.#on) === handful && !this.#closed && performance.now() < until);
+      // Mostly there are a few, and no need for the clock.
+      if (this.#read(this.#source, handful) < handful) return;
+      const until = performance.now() + turn;
+      while (!this.#closed && performance.now() < until && this.#read(this.#source, handful) === handful);
     } finally {
       // One that is level calls again by itself. What the handler threw is on its way out.
       if (!this.#source.isLevel && !this.#closed && this.#source.ready) this.#again();
