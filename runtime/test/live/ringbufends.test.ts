@@ -95,6 +95,30 @@ test("worker threads receive events, by subscription and by iteration", () => {
   expect(saidBy(program)).toEqual([{ ok: 503 }, { ok: "ended" }]);
 });
 
+test("worker threads receive samples of perf buffers, by subscription and by iteration", () => {
+  const program = `
+    import { Worker, isMainThread, parentPort } from "node:worker_threads";
+    import { BenchPerf } from "./fixtures/bench_perf.skel.ts";
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url));
+      const ended = new Promise((resolve) => worker.once("exit", resolve));
+      worker.once("message", async (seen) => { say(() => seen); await ended; say(() => "ended"); });
+    } else {
+      const live = BenchPerf.load();
+      live.attach();
+      live.bss.control = { tgid: process.pid, is_c: 0 };
+      let seen = 0;
+      await new Promise<void>((resolve) => {
+        const subscription = live.maps.for_js.subscribe(() => { if (seen++ === 0) { subscription.close(); resolve(); } });
+        process.umask();
+      });
+      for await (const _ of live.maps.for_js) if (++seen === 3) break;
+      live.close();
+      parentPort!.postMessage(seen);
+    }`;
+  expect(saidBy(program)).toEqual([{ ok: 3 }, { ok: "ended" }]);
+});
+
 test("worker threads end with an unreferenced subscription", () => {
   const program = inWorker(
     `events.subscribe(() => undefined).unref(); parentPort!.postMessage(1);`,
