@@ -130,7 +130,7 @@ export class CpuBuffer {
 
   /** Those from `from` on that are alike, one that goes around the end by itself; gives how many. */
   #samples(from: number, bytes: number, max: number): number {
-    const { u32s, u64s, size } = this.#data;
+    const { u32s, size } = this.#data;
     const run = this.#run;
     const length = u32s[((from + headerSize) & this.#mask) >>> 2]!;
     run.cpu = this.cpu;
@@ -142,12 +142,15 @@ export class CpuBuffer {
     }
     run.m = this.#data;
     run.at = from + headerSize + 4;
-    // The header is a u64, and the length behind it a u32.
-    const header = u64s[from >>> 3]!;
+    // Two words of header and the length.
+    const word = from >>> 2;
+    const first = u32s[word];
+    const second = u32s[word + 1];
     const end = from + Math.min((this.#end - this.#at) >>> 0, size - from);
     let count = 1;
     for (let next = from + bytes; count < max && next + bytes <= end; next += bytes, count++) {
-      if (u64s[next >>> 3] !== header || u32s[(next + headerSize) >>> 2] !== length) break;
+      const at = next >>> 2;
+      if (u32s[at] !== first || u32s[at + 1] !== second || u32s[at + 2] !== length) break;
     }
     return count;
   }
