@@ -105,8 +105,7 @@ function readBody(
     if (op === CALL && src === CALLS_HELPER) body.helpers.add(imm);
     if (typeof target === "number" && op === CALL && src === CALLS_FUNCTION)
       use({ section: target, offset: from + INSTRUCTION_SIZE * (imm + 1) });
-    if (typeof target === "number" && op === LDDW && symbol !== undefined)
-      use({ section: target, offset: from + imm });
+    if (typeof target === "number" && op === LDDW && symbol !== undefined) use({ section: target, offset: from + imm });
     if (target === "undef" && symbol!.name !== "") body.externs.add(symbol!.name);
     if (op === LDDW) index++;
   }
