@@ -6,6 +6,8 @@ import type { ByteMap, Line, Piece } from "./rows.ts";
 
 const COLUMNS = 64;
 const CACHE_LINE = 64;
+/** That fit a column, on a phone. */
+const CHARACTERS = 0.75;
 
 /** The map of what is called `what`. The table beside it says the same in words. */
 export function bytesFigure({ bytesPerRow, lines }: ByteMap, what: string): Html | undefined {
@@ -27,8 +29,8 @@ export function bytesFigure({ bytesPerRow, lines }: ByteMap, what: string): Html
 function lineOf(line: Line, before: Line | undefined, bytesPerRow: number): Html {
   const { offset, bytes, lane } = line;
   const hidden = bytes > bytesPerRow ? bytes : 0;
-  const starts = before === undefined || before.lane !== lane || before.row > line.row;
-  const label = lane > 0 ? (starts ? "or" : "") : hidden > 0 ? "⋮" : offset;
+  const begins = before === undefined || before.lane !== lane || before.row > line.row;
+  const label = hidden > 0 ? "⋮" : lane > 0 && begins ? `or ${offset}` : offset;
   const isBorder = offset > 0 && offset % CACHE_LINE === 0 && lane === 0;
   return html`<div class="line${isBorder && " cache"}${bytesPerRow === 4 && " bit"}">
     <span class="off">${label}</span>
@@ -44,9 +46,9 @@ function cellOf({ span, from, to, first }: Piece, bytesPerRow: number, hidden: n
   if (kind === "padding")
     return html`<span class="cell padding ${place}" title="padding, ${widthOf(end - start)}"></span>`;
   const title = `${kind === "field" ? `${name}: ` : ""}${spelled}, at ${placeOf(start)}, ${widthOf(end - start)}`;
-  // A name that has no room is cut: the end of a path says more than its beginning.
-  const last = name.slice(name.lastIndexOf(".", name.length - 2) + 1);
-  const label = kind === "kernel" ? spelled : (to - from) * scale < (5 * name.length) / 3 + 2 ? last : name;
+  // Where there may be no room for a path, its end says more than its beginning.
+  const last = name.slice(name.lastIndexOf(".") + 1);
+  const label = kind === "kernel" ? spelled : name.length > CHARACTERS * (to - from) * scale ? last : name;
   const look = kind === "kernel" ? "kernel" : `field m${member % HUES.length}`;
   return html`<span class="cell ${look} ${place}${more && " more"}" title="${title}"
     >${more || (first && label)}</span

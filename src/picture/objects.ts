@@ -1,7 +1,6 @@
 // The parts of a page about programs, maps and global data.
 
-import { helperOf } from "../needs/since.ts";
-import { flagsOf } from "../needs/since.ts";
+import { flagsOf, helperOf } from "../needs/since.ts";
 import type { MapLayout } from "../layout/layout.ts";
 import type { MapModel, ProgramModel } from "../object/model.ts";
 import { bytesFigure } from "./bytes.ts";
@@ -129,16 +128,16 @@ function contentsOf(subject: Subject, map: MapModel, { key, value, events, inner
     const kind = subject.anchors.program.has(name) ? "program" : "map";
     return html`<code>[${index}]</code> ${linked(subject, kind, name)}`;
   });
-  const held = slots.length > 0 && html`<br /><span class="dim">holds</span> ${listed(slots)}`;
   if (events !== undefined)
     return events.length === 0
       ? html`<span class="dim">bytes</span>`
       : html`${events.map((event, i) => html`${i > 0 && " | "}${spelledType(subject, event)}`)}`;
-  const sides = [key, value].filter((side) => side !== undefined).map((side) => spelledType(subject, side));
-  const nested =
-    inner &&
-    html` <span class="dim">of</span> <code>${map.inner?.type}</code> ${contentsOf(subject, map.inner!, inner)}`;
-  return html`${sides.map((side, i) => (i === 0 ? side : html` → ${side}`))}${nested}${held}`;
+  const contents = inner
+    ? html`${map.inner?.type} of (${contentsOf(subject, map.inner!, inner)})`
+    : value && spelledType(subject, value);
+  const sides = [key && spelledType(subject, key), contents].filter((side) => side !== undefined);
+  const held = slots.length > 0 && html`<span class="dim">holds</span> ${listed(slots)}`;
+  return html`${sides.map((side, i) => (i === 0 ? side : html` → ${side}`))}${sides.length > 0 && held && html`<br />`}${held}`;
 }
 
 export function dataPart(subject: Subject): Html | undefined {
@@ -162,9 +161,12 @@ function sectionPart(subject: Subject, i: number): Html {
   const picture =
     section.kind === "kconfig"
       ? undefined
-      : bytesFigure(byteMap(spansOf({ size: section.size, fields, kernelFields: [] }, structs)), section.name);
+      : bytesFigure(
+          byteMap(spansOf({ size: section.size, fields, kernelFields: [], unions: [] }, structs)),
+          section.name,
+        );
   return html`<article class="type" id="section-${i}">
-    <h3>${section.name}<span class="badge">${section.kind}</span></h3>
+    <h3>${section.name}${section.name !== `.${section.kind}` && html`<span class="badge">${section.kind}</span>`}</h3>
     <p class="sums">
       ${plural(section.size, "byte")}${section.kind === "bss" && ", all zero at load"}${users.length > 0 && html`; used by ${listed(users.map(({ name }) => linked(subject, "program", name)))}`}
     </p>

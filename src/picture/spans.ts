@@ -2,7 +2,7 @@
 // hole. Fields that overlap lie in lanes.
 
 import type { TypeId } from "../btf/types.ts";
-import type { FieldLayout, NamedLayout, StructLayout } from "../layout/layout.ts";
+import type { FieldLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
 
 /** A run of bits that is one thing. */
 export interface Span {
@@ -28,26 +28,23 @@ export function structsOf(types: readonly NamedLayout[]): Structs {
 }
 
 /** What is drawn: a struct, or the variables of a section. */
-export interface Drawn {
-  readonly size: number;
-  readonly fields: readonly FieldLayout[];
-  readonly kernelFields: StructLayout["kernelFields"];
-}
+export type Drawn = Pick<StructLayout, "size" | "fields" | "kernelFields" | "unions">;
 
 /** A struct of more fields, with those of the structs in it, shows the structs whole. */
 const MAX_SPANS = 512;
 /** What overlaps more often is left to the table. */
 const MAX_LANES = 32;
 
-type Placed = Omit<Span, "lane">;
-
 /** All spans, by lane and place. */
 export function spansOf(drawn: Drawn, structs: Structs): readonly Span[] {
-  const placed = placeFields(drawn, structs, { base: 0, prefix: "", member: undefined, count: 0 });
-  return [...inLanes(placed), ...gapsIn(placed, 8 * drawn.size)].sort((a, b) => a.lane - b.lane || a.start - b.start);
+  const { spans } = placeFields(drawn, structs, { base: 0, prefix: "", member: undefined, count: 0 });
+  return [...spans.filter(({ lane }) => lane < MAX_LANES), ...gapsIn(spans, 8 * drawn.size)].sort(
+    (a, b) => a.lane - b.lane || a.start - b.start,
+  );
 }
 
 interface Nesting {
+  /** Bits before the struct. */
   readonly base: number;
   readonly prefix: string;
   readonly member: number | undefined;
@@ -55,63 +52,80 @@ interface Nesting {
   readonly count: number;
 }
 
-function placeFields({ fields, kernelFields }: Drawn, structs: Structs, nesting: Nesting): Placed[] {
+/** Spans whose lanes count from 0 on, and how many lanes they take. */
+interface Placed {
+  readonly spans: readonly Span[];
+  readonly lanes: number;
+}
+
+function placeFields({ fields, kernelFields, unions }: Drawn, structs: Structs, nesting: Nesting): Placed {
   const { base, prefix } = nesting;
-  const spans = kernelFields.map(({ spelled, offset, size }, i): Placed => {
+  // The kernel wants its own outside of unions.
+  const spans = kernelFields.map(({ spelled, offset, size }, i): Span => {
     const start = base + 8 * offset;
     const member = nesting.member ?? fields.length + i;
-    return { kind: "kernel", start, end: start + 8 * size, name: prefix, spelled, member };
+    return { kind: "kernel", start, end: start + 8 * size, name: prefix, spelled, member, lane: 0 };
   });
-  for (const [i, { name, offset, size, layout, spelled }] of fields.entries()) {
+  let count = nesting.count + spans.length + fields.length;
+  const placed = fields.map((field, i): Placed => {
+    const inner = field.layout.kind === "struct" ? structs.get(field.layout.type) : undefined;
     const member = nesting.member ?? i;
-    const start = base + 8 * offset;
-    const inner = layout.kind === "struct" ? structs.get(layout.type) : undefined;
-    const count = nesting.count + spans.length + fields.length - i;
-    if (inner !== undefined && inner.fields.length > 0 && count + inner.fields.length <= MAX_SPANS)
-      spans.push(...placeFields(inner, structs, { base: start, prefix: `${prefix}${name}.`, member, count }));
-    else if (layout.kind === "bits")
-      spans.push(field(start + layout.bit, layout.width, `${prefix}${name}`, spelled, member));
-    else spans.push(field(start, 8 * size, `${prefix}${name}`, spelled, member));
-  }
-  return spans;
-}
-
-function field(start: number, width: number, name: string, spelled: string, member: number): Placed {
-  return { kind: "field", start, end: start + width, name, spelled, member };
-}
-
-/**
- * Each span in a lane where nothing is yet. The members of a struct in a union stay in one lane; what follows a union is in
- * the first again.
- */
-function inLanes(placed: readonly Placed[]): Span[] {
-  const ends: number[] = [];
-  let [last, end] = [0, 0];
-  return placed.flatMap((span) => {
-    // The kernel wants its own outside of unions.
-    if (span.kind === "kernel") return [{ ...span, lane: 0 }];
-    const fits = (lane: number): boolean => (ends[lane] ?? 0) <= span.start;
-    const first = (): number => {
-      const found = ends.findIndex((_, lane) => fits(lane));
-      return found < 0 ? ends.length : found;
-    };
-    const lane = span.start >= end ? 0 : fits(last) ? last : first();
-    if (lane >= MAX_LANES) return [];
-    ends[lane] = span.end;
-    end = Math.max(end, span.end);
-    last = lane;
-    return [{ ...span, lane }];
+    if (inner === undefined || inner.fields.length === 0 || count + inner.fields.length > MAX_SPANS)
+      return { spans: [spanOf(field, base, prefix, member)], lanes: 1 };
+    const within = { base: base + 8 * field.offset, prefix: `${prefix}${field.name}.`, member, count };
+    const result = placeFields(inner, structs, within);
+    count += result.spans.length;
+    return result;
   });
+  const lanes = stackUnions(unions, new Map(fields.map(({ name }, i) => [name, placed[i]!.lanes])));
+  let height = 1;
+  for (const [i, { name }] of fields.entries()) {
+    const first = lanes.get(name) ?? 0;
+    spans.push(...placed[i]!.spans.map((span) => ({ ...span, lane: first + span.lane })));
+    height = Math.max(height, first + placed[i]!.lanes);
+  }
+  return { spans, lanes: height };
+}
+
+function spanOf(
+  { name, offset, size, layout, spelled }: FieldLayout,
+  base: number,
+  prefix: string,
+  member: number,
+): Span {
+  const start = base + 8 * offset + (layout.kind === "bits" ? layout.bit : 0);
+  const end = start + (layout.kind === "bits" ? layout.width : 8 * size);
+  return { kind: "field", start, end, name: `${prefix}${name}`, spelled, member, lane: 0 };
+}
+
+/** The first lane of each field in a union: below all that the members before it take, `heights` by field. */
+function stackUnions(unions: readonly Union[], heights: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const lanes = new Map<string, number>();
+  /** How many lanes it takes. */
+  const stack = (part: Part, lane: number): number => {
+    if (typeof part === "string") {
+      lanes.set(part, lane);
+      return heights.get(part) ?? 1;
+    }
+    let next = lane;
+    for (const member of part) {
+      const parts = typeof member === "string" ? [member] : member;
+      next += Math.max(1, ...parts.map((one) => stack(one, next)));
+    }
+    return next - lane;
+  };
+  for (const union of unions) stack(union, 0);
+  return lanes;
 }
 
 /** The bits that nothing covers. */
-function gapsIn(placed: readonly Placed[], bits: number): Span[] {
+function gapsIn(spans: readonly Span[], bits: number): Span[] {
   const gaps: Span[] = [];
   const gap = (start: number, end: number): void => {
     if (end > start) gaps.push({ kind: "padding", start, end, name: "", spelled: "", member: -1, lane: 0 });
   };
   let covered = 0;
-  for (const { start, end } of [...placed].sort((a, b) => a.start - b.start)) {
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
     gap(covered, start);
     covered = Math.max(covered, end);
   }

@@ -65,15 +65,17 @@ table{border-collapse:collapse;width:100%;font-size:.9375rem;margin-top:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-top:1px solid var(--line);font-weight:400}
 thead th{border-top:0;color:var(--dim);font-size:.8125rem;padding-bottom:.25rem}
 tbody th{font-weight:500}
-.n{text-align:right;font-variant-numeric:tabular-nums;color:var(--dim);white-space:nowrap}
+.n{text-align:right;color:var(--dim);white-space:nowrap}
+td.n{font:.875em/1.75 var(--mono)}
 th.n{width:4.5rem}
 .type{margin-top:2rem;background:none;padding:0;border-radius:0}
 .type+.type{border-top:1px solid var(--line);padding-top:1.75rem}
+.values{display:flex;flex-wrap:wrap;gap:.2rem 1.5rem;list-style:none;margin:.6rem 0 0;padding:0}
 .sums{color:var(--dim);font-size:.875rem;margin:.2rem 0 0}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;list-style:none;margin:.8rem 0 0;padding:0;font-size:.875rem;color:var(--dim)}
 .key{display:inline-block;width:1.5rem;height:.9rem;border-radius:3px;vertical-align:-2px;margin-right:.45em}
 .bytes{margin:1rem 0 0;font:12px/1 var(--mono);max-width:48rem}
-.line,.ruler{display:grid;grid-template-columns:2.6rem minmax(0,1fr);align-items:center;margin-top:2px}
+.line,.ruler{display:grid;grid-template-columns:3.2rem minmax(0,1fr);align-items:center;margin-top:2px}
 .off{color:var(--dim);padding-right:.6rem;text-align:right}
 .cells{display:grid;grid-template-columns:repeat(64,minmax(0,1fr));position:relative}
 .ruler .cells{color:var(--dim);font-size:11px}
@@ -95,12 +97,14 @@ header{padding-top:1.75rem}
 h1{font-size:1.5rem}
 dl{grid-template-columns:5.5rem minmax(0,1fr)}
 .cell{padding:0 .2em;font-size:11px}
-.line,.ruler{grid-template-columns:2rem minmax(0,1fr)}
+.line,.ruler{grid-template-columns:2.5rem minmax(0,1fr)}
+.off{font-size:11px}
 .stacked thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .stacked tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}
-.stacked th,.stacked td{display:block;border:0;padding:.1rem 0;text-align:left}
+.stacked th,.stacked td{display:block;position:relative;border:0;padding:.1rem 0;text-align:left}
+.stacked td{padding-left:6rem}
 .stacked td:empty{display:none}
-.stacked td::before{content:attr(data-label);display:inline-block;min-width:5.5rem;color:var(--dim);margin-right:.5rem}
+.stacked td::before{content:attr(data-label);position:absolute;left:0;color:var(--dim)}
 }
 @media print{.scroll{overflow:visible}article{break-inside:avoid}}
 ${hues}

@@ -78,8 +78,8 @@ function border(above: Drawn, below: Drawn, paint: Painter): string[] {
 function content(above: Drawn, { line, cells }: Drawn, bytesPerRow: number, paint: Painter): string {
   const { offset, bytes, lane, pieces } = line!;
   const isHidden = bytes > bytesPerRow;
-  // The lines of one block: an overlap begins where the lane does.
-  const label = lane > 0 ? (above.line!.lane === lane ? "" : "or") : isHidden ? "⋮" : String(offset);
+  const begins = above.line?.lane !== lane || above.line.row > line!.row;
+  const label = isHidden ? "⋮" : lane > 0 && begins ? `or ${offset}` : String(offset);
   const perBit = COLUMNS / (8 * bytesPerRow);
   let text = paint(`${label.padStart(MARGIN - 2)}  `, RULE);
   let column = 0;

@@ -129,30 +129,24 @@ function structPart(subject: Subject, type: StructLayout, users: Users): Html {
   </article>`;
 }
 
+/** Longer lists are folded. */
+const FEW = 16;
+
 function enumPart({ type, spelled, size, scalar, values }: EnumLayout, users: Users): Html {
+  const list = html`<ul class="values">
+    ${values.map(({ name, value }) => html`<li><code>${name}</code> <code class="dim">${value}</code></li> `)}
+  </ul>`;
   return html`<article class="type" id="type-${type}">
     <h3>${spelled}<span class="badge">${plural(size, "byte")}</span></h3>
     <p class="sums">stored as ${scalar}</p>
     ${usedBy(users, type)}
-    <details>
-      <summary>${plural(values.length, "value")}</summary>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col" class="n">Value</th>
-            <th scope="col">Name</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${values.map(
-            ({ name, value }) =>
-              html`<tr>
-                <td class="n">${value}</td>
-                <th scope="row"><code>${name}</code></th>
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </details>
+    ${
+      values.length <= FEW
+        ? list
+        : html`<details>
+            <summary>${plural(values.length, "value")}</summary>
+            ${list}
+          </details>`
+    }
   </article>`;
 }
