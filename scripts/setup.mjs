@@ -50,7 +50,7 @@ const packages = {
 };
 
 /** The names that test/support/browser.ts looks for. */
-const browsers = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+export const browsers = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
 /**
  * What can be asked for: the packages it needs, and a step that makes it. `ready` says that there is nothing left to make, and

@@ -5,7 +5,7 @@ import { parseElf, sectionData } from "../src/elf/read.ts";
 import { inspectObject } from "../src/inspect.ts";
 import type { FieldLayout, Layout, StructLayout, Union } from "../src/layout/layout.ts";
 import { readLayouts } from "../src/layout/read.ts";
-import { html } from "../src/picture/html.ts";
+import { type Content, html } from "../src/picture/html.ts";
 import { byteMap } from "../src/picture/rows.ts";
 import { spansOf, structsOf } from "../src/picture/spans.ts";
 import { sentenceOf, sumsOf } from "../src/picture/sums.ts";
@@ -165,7 +165,7 @@ test("sentenceOf says what pahole says, and leaves out what is none", () => {
 });
 
 describe("html", () => {
-  test.each([
+  test.each<[Content, string]>([
     [`<img src=x onerror="pwned()">`, "&lt;img src=x onerror=&quot;pwned()&quot;&gt;"],
     ["</script>'&amp;", "&lt;/script&gt;&#39;&amp;amp;"],
     ["\u202e\u0000\n\udc80", "\\u202e\\u0000\\n\\udc80"],
