@@ -25,7 +25,7 @@ export default defineConfig({
       // Somebody else's programs say what is right: bpftool, pahole, clang, gcc, llvm-readelf.
       project("oracle", ["test/oracle/*.test.ts"]),
       project("fuzz", ["test/fuzz/*.test.ts"]),
-      // tsc, bundlers, other Node versions, packed tarballs.
+      // tsc, bundlers, other Node versions, packed tarballs, a browser.
       project("toolchain", ["test/toolchain/*.test.ts"]),
       // The real kernel: one file at a time, in processes of their own since libbpf is one per process.
       project("live", ["test/live/*.test.ts", "runtime/test/live/*.test.ts"], {

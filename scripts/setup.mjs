@@ -45,7 +45,12 @@ const packages = {
   "xz-utils": () => hasCommand("xz"),
   "qemu-system-x86": () => hasCommand("qemu-system-x86_64"),
   "busybox-static": () => hasCommand("busybox"),
+  "chromium-headless-shell": () => browsers.some(hasCommand),
+  "fonts-dejavu-core": () => existsSync("/usr/share/fonts/truetype"),
 };
+
+/** The names that test/support/browser.ts looks for. */
+export const browsers = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
 /**
  * What can be asked for: the packages it needs, and a step that makes it. `ready` says that there is nothing left to make, and
@@ -82,6 +87,8 @@ const wants = {
     ready: () => existsSync(paths.nodeNewest),
     make: () => fetchNode("latest", paths.nodeNewest),
   },
+  // 96 MB with what it depends on: a quarter of a minute.
+  browser: { packages: ["chromium-headless-shell", "fonts-dejavu-core"] },
   kernels: {
     packages: ["qemu-system-x86", "busybox-static", "xz-utils"],
     title: "Debian's kernels 6.1 and 6.12",
@@ -93,7 +100,7 @@ const wants = {
 
 const profiles = {
   demo: ["npm", "build", "libbpf", "mounts"],
-  test: ["npm", "build", "libbpf", "mounts", "tools", "libbpf-1.5", "oracles", "node-24"],
+  test: ["npm", "build", "libbpf", "mounts", "tools", "libbpf-1.5", "oracles", "node-24", "browser"],
 };
 
 const kernelSource = "/usr/src/linux-source-6.12.tar.xz";

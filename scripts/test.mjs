@@ -22,7 +22,7 @@ const suites = [
   { name: "unit", project: "unit", want: ["tools"] },
   { name: "oracle", project: "oracle", want: ["tools", "oracles", "libbpf", "libbpf-1.5", "mounts"], kernel: true },
   { name: "fuzz", project: "fuzz", want: [] },
-  { name: "toolchain", project: "toolchain", want: ["node-24"] },
+  { name: "toolchain", project: "toolchain", want: ["node-24", "browser"] },
   { name: "live", project: "live", want: ["tools", "libbpf", "mounts", "node-24"], kernel: true },
   {
     name: "live-libbpf-1.5",

@@ -5,6 +5,7 @@ import { assignNames } from "./names/names.ts";
 import type { ObjectModel } from "./object/model.ts";
 import { withEventTypes } from "./object/eventtypes.ts";
 import { readObject } from "./object/read.ts";
+import { withUses } from "./object/uses.ts";
 
 /**
  * The model of a compiled BPF object, as plain JSON-able data. Layouts and names are worked out too, so that whatever
@@ -12,7 +13,7 @@ import { readObject } from "./object/read.ts";
  * @throws SkelError naming the place in the object, what was found and a remedy
  */
 export function inspectObject(bytes: Uint8Array): ObjectModel {
-  const model = withEventTypes(readObject(bytes), {});
+  const model = withUses(bytes, withEventTypes(readObject(bytes), {}));
   const layouts = readLayouts(model);
   assignNames("object", layouts.types);
   return { ...model, warnings: [...model.warnings, ...layouts.warnings] };

@@ -51,6 +51,7 @@ const GENERATOR = [
   ["emit"],
   ["header", "options"],
   ["inspect", "generate", "needs", "files"],
+  ["picture"],
   ["build", "live"],
   ["plugins"],
   ["index", "cli"],

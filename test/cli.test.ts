@@ -769,7 +769,48 @@ describe("inspect", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/^x\.bpf\.o  7928 bytes, little-endian, license GPL\n/);
     expect(stdout).toMatch(/execve_counter +hash +128 entries +char\[64\] -> u64 +64 -> 8 bytes/);
-    expect(stdout).toMatch(/handle_execve +tracepoint\/syscalls\/sys_enter_execve +tracepoint/);
+    expect(stdout).toMatch(/handle_execve +tracepoint\/syscalls\/sys_enter_execve +tracepoint.* -> execve_counter\n/);
+  });
+
+  test("--type draws the bytes of those types alone, --layout those of all", () => {
+    folder.write("y.bpf.o", fixture("kernel_fields"));
+    const drawing = `struct guarded  16 bytes
+         0       1       2       3       4       5       6       7
+        ┌───────────────────────────────┬───────────────────────────────┐
+     0  │ struct bpf_spin_lock lock     │ count                         │
+        ├───────────────────────────────┴───────────────────────────────┤
+     8  │ total                                                         │
+        └───────────────────────────────────────────────────────────────┘
+  size: 16, cachelines: 1, members: 3
+  4  4  count  u32
+  8  8  total  u64
+`;
+    const only = folder.run(["inspect", "y.bpf.o", "--type", "guarded"]);
+    expect(only).toEqual({ status: 0, stdout: drawing, stderr: "" });
+    expect(folder.run(["inspect", "y.bpf.o", "--type", "struct guarded"])).toEqual(only);
+    const { stdout } = folder.run(["inspect", "y.bpf.o", "--layout"]);
+    expect(stdout).toContain(`\n${drawing}\nstruct `);
+    expect(stdout).toMatch(/^y\.bpf\.o .*\n\nmaps\n/);
+  });
+
+  test("--html writes one page, the same each time", () => {
+    const arguments_ = ["inspect", "x.bpf.o", "--html", "x.html"];
+    expect(folder.run(arguments_)).toEqual(written("x.html"));
+    const page = folder.read("x.html");
+    expect(page).toMatch(/^<!doctype html>\n<html lang="en">\n/);
+    expect(folder.run(arguments_)).toEqual(written("x.html"));
+    expect(folder.read("x.html")).toBe(page);
+    expect(folder.list()).toEqual(["x.bpf.o", "x.html"]);
+  });
+
+  test.each([
+    [["--type", "nope"], 'x.bpf.o: --type: the object has no type "nope", got none (see ebpf-skel --help)'],
+    [["--json", "--layout"], "--json: prints the whole model (leave --layout and --type out)"],
+    [["--html", "x.html", "--json"], "--html: shows everything as one page (leave --json, --layout and --type out)"],
+    [["--html", "./x.bpf.o"], "--html: expected another file than the object, got ./x.bpf.o (choose another name)"],
+  ])("%j is misused", (args, message) => {
+    expect(folder.run(["inspect", "x.bpf.o", ...args])).toEqual(misused(message));
+    expect(folder.list()).toEqual(["x.bpf.o"]);
   });
 
   test("shows names of the object escaped", () => {
@@ -778,8 +819,11 @@ describe("inspect", () => {
     folder.write("y.bpf.o", objectWith({ ...HARMLESS, ...names, integer: evil, license: evil }));
     const { status, stdout, stderr } = folder.run(["inspect", "y.bpf.o"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toContain("\\u001b[2J\\u202eevil\\n");
-    expect(stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+    const drawn = folder.run(["inspect", "y.bpf.o", "--layout"]);
+    for (const text of [stdout, drawn.stdout]) {
+      expect(text).toContain("\\u001b[2J\\u202eevil\\n");
+      expect(text).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+    }
   });
 });
 

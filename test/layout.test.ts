@@ -177,7 +177,11 @@ describe("readLayouts", () => {
         u32,
       ],
       8,
-      { fields: ["4 unsigned int n"], padding: [], kernel: [{ spelled: "struct bpf_spin_lock lock", reset: false }] },
+      {
+        fields: ["4 unsigned int n"],
+        padding: [],
+        kernel: [{ spelled: "struct bpf_spin_lock lock", offset: 0, size: 4, reset: false }],
+      },
     ],
     [
       "two members of one name make it bytes",

@@ -1,4 +1,5 @@
-// Bytes of an object in, the helpers that each of its functions calls out, itself or through functions it calls or passes on.
+// Bytes of an object in, what each of its functions uses out, itself or through functions it calls or passes on: helpers,
+// places in the object's sections, names that it leaves to the kernel.
 
 import { SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
 import type { Elf, ElfSymbol } from "../elf/elf.ts";
@@ -8,34 +9,53 @@ import { CALL, CALLS_HELPER, type Code, INSTRUCTION_SIZE, LDDW, openCode } from 
 
 /** `src` of a call of a function of the object. */
 const CALLS_FUNCTION = 1;
+/** BPF_MAX_SUBPROGS of include/linux/bpf_verifier.h: the verifier refuses a program of more functions. */
+const MAX_FUNCTIONS = 256;
 
-interface Body {
+/** A byte of a section. */
+export interface Place {
   readonly section: number;
-  readonly start: number;
-  readonly helpers: Set<number>;
-  /** Where the functions begin that it calls or passes on: "section:index". */
-  readonly uses: Set<string>;
+  readonly offset: number;
 }
 
-const placeOf = (section: number, index: number): string => `${section}:${index}`;
+/** What a function uses. */
+export interface Reached {
+  /** `enum bpf_func_id`, ascending. */
+  readonly helpers: readonly number[];
+  /** Where functions begin that it calls or passes on, and what it takes the address of, in the order of the code. */
+  readonly places: readonly Place[];
+  /** Names of functions and variables that are not the object's own. */
+  readonly externs: readonly string[];
+}
 
-/** Helpers (`enum bpf_func_id`) by the function's section and offset in it: `helpers.at(section, offset)`. */
-export function reachedHelpers(
-  bytes: Uint8Array,
-  elf: Elf,
-): { at(section: number, offset: number): readonly number[] } {
-  const bodies = new Map(readBodies(bytes, elf).map((body) => [placeOf(body.section, body.start), body]));
+interface Body extends Place {
+  readonly helpers: Set<number>;
+  readonly uses: Map<string, Place>;
+  readonly externs: Set<string>;
+}
+
+const keyOf = ({ section, offset }: Place): string => `${section}:${offset}`;
+
+/** What functions use, by where they begin. Past {@link MAX_FUNCTIONS} a program's functions are not followed. */
+export function readReach(bytes: Uint8Array, elf: Elf): { of(start: Place): Reached } {
+  const bodies = new Map(readBodies(bytes, elf).map((body) => [keyOf(body), body]));
   return {
-    at(section, offset) {
+    of(start) {
       const helpers = new Set<number>();
-      const todo = new Set([placeOf(section, offset / INSTRUCTION_SIZE)]);
+      const externs = new Set<string>();
+      const places = new Map<string, Place>();
+      const todo = new Set([keyOf(start)]);
       // A Set gives what is added while it is walked.
-      for (const place of todo) {
-        const body = bodies.get(place);
+      for (const key of todo) {
+        const body = bodies.get(key);
         body?.helpers.forEach((helper) => helpers.add(helper));
-        body?.uses.forEach((used) => todo.add(used));
+        body?.externs.forEach((name) => externs.add(name));
+        body?.uses.forEach((place, used) => {
+          places.set(used, place);
+          if (bodies.has(used) && todo.size < MAX_FUNCTIONS) todo.add(used);
+        });
       }
-      return [...helpers].sort((a, b) => a - b);
+      return { helpers: [...helpers].sort((a, b) => a - b), places: [...places.values()], externs: [...externs] };
     },
   };
 }
@@ -69,17 +89,24 @@ function readBody(
   end: number,
   symbols: ReadonlyMap<number, ElfSymbol>,
 ): Body {
-  const body: Body = { section, start, helpers: new Set(), uses: new Set() };
+  const body: Body = {
+    section,
+    offset: INSTRUCTION_SIZE * start,
+    helpers: new Set(),
+    uses: new Map(),
+    externs: new Set(),
+  };
+  const use = (place: Place): void => void body.uses.set(keyOf(place), place);
   for (let index = start; index < end; index++) {
     const { code: op, src, imm } = code(index);
     const symbol = symbols.get(index);
     // libbpf.c, `bpf_object__collect_prog_relos`: the place is the symbol's and what stands in the instruction.
-    const [target, from] = symbol === undefined ? [section, index] : [symbol.section, symbol.value / INSTRUCTION_SIZE];
+    const [target, from] = symbol === undefined ? [section, INSTRUCTION_SIZE * index] : [symbol.section, symbol.value];
     if (op === CALL && src === CALLS_HELPER) body.helpers.add(imm);
     if (typeof target === "number" && op === CALL && src === CALLS_FUNCTION)
-      body.uses.add(placeOf(target, from + imm + 1));
-    if (typeof target === "number" && op === LDDW && symbol !== undefined)
-      body.uses.add(placeOf(target, from + imm / INSTRUCTION_SIZE));
+      use({ section: target, offset: from + INSTRUCTION_SIZE * (imm + 1) });
+    if (typeof target === "number" && op === LDDW && symbol !== undefined) use({ section: target, offset: from + imm });
+    if (target === "undef" && symbol!.name !== "") body.externs.add(symbol!.name);
     if (op === LDDW) index++;
   }
   return body;

@@ -164,7 +164,21 @@ const parser = yargs()
       y
         .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
         .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" })
+        .option("layout", { type: "boolean", default: false, describe: "draw the bytes of every struct" })
+        .option("type", {
+          type: "string",
+          array: true,
+          nargs: 1,
+          describe: "show these types alone, with their bytes drawn: NAME",
+        })
+        .option("html", {
+          type: "string",
+          requiresArg: true,
+          describe: "write all of it as one page that needs nothing else",
+        })
         .example("$0 inspect prog.bpf.o", "maps, programs, variables and types with their places")
+        .example("$0 inspect prog.bpf.o --type event", "the bytes of struct event, its holes and its padding")
+        .example("$0 inspect prog.bpf.o --html prog.html", "a page for the browser")
         .example("$0 inspect prog.bpf.o --json | jq .maps", "the same for programs"),
     async (args) => {
       // An unchanged `gen` needs no reader.

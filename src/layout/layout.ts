@@ -84,6 +84,9 @@ export interface Hole {
 export interface KernelField {
   /** "struct bpf_timer timer" */
   readonly spelled: string;
+  /** Bytes from the start of the struct. */
+  readonly offset: number;
+  readonly size: number;
   /** Whether an update of the value resets it: all but locks. */
   readonly reset: boolean;
 }

@@ -105,7 +105,8 @@ function addMember(
   const spelled = spellType(types, member.type);
   if (isKernelOwned(types, target)) {
     const lock = target.kind === "struct" && target.name.endsWith("_spin_lock");
-    walk.kernelFields.push({ spelled: `${spelled} ${member.name}`, reset: !lock });
+    const size = sizeOf(types, member.type);
+    walk.kernelFields.push({ spelled: `${spelled} ${member.name}`, offset, size, reset: !lock });
     return [];
   }
   if (member.name === "" && (target.kind === "struct" || target.kind === "union"))
@@ -144,19 +145,16 @@ function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readon
   return union.length > 1 ? [union] : only === undefined ? [] : typeof only === "string" ? [only] : only;
 }
 
-/** Bytes of `size` that no member covers; kernel-owned members count as covered. */
-function findPadding(types: readonly BtfType[], struct: BtfStruct, fields: readonly FieldLayout[]): Hole[] {
-  const taken = struct.members
-    .filter(({ type }) => isKernelOwned(types, types[skipModifiersAndTypedefs(types, type)]!))
-    .map((member) => ({ offset: member.bitOffset / 8, size: sizeOf(types, member.type) }));
-  const covered = [...fields, ...taken].sort((a, b) => a.offset - b.offset);
+/** Bytes of a struct of `size` that no member covers; what the kernel owns counts as covered. */
+function findPadding(size: number, { fields, kernelFields }: Walk): Hole[] {
+  const covered = [...fields, ...kernelFields].sort((a, b) => a.offset - b.offset);
   const holes: Hole[] = [];
   let end = 0;
-  for (const { offset, size } of covered) {
-    if (offset > end) holes.push({ offset: end, size: offset - end });
-    end = Math.max(end, offset + size);
+  for (const one of covered) {
+    if (one.offset > end) holes.push({ offset: end, size: one.offset - end });
+    end = Math.max(end, one.offset + one.size);
   }
-  if (struct.size > end) holes.push({ offset: end, size: struct.size - end });
+  if (size > end) holes.push({ offset: end, size: size - end });
   return holes;
 }
 
@@ -199,7 +197,7 @@ export function layoutStruct(
     fields: walk.fields,
     unions: parts.filter((part) => typeof part !== "string"),
     init: false,
-    padding: findPadding(types, struct, walk.fields),
+    padding: findPadding(struct.size, walk),
     kernelFields: walk.kernelFields,
   };
 }

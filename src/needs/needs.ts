@@ -1,7 +1,7 @@
 // An object in, what it needs of a kernel and of a machine out. Pure: the same object needs the same everywhere; whether a
 // machine has it is src/live/'s to say.
 
-import { reachedHelpers } from "../bytecode/reach.ts";
+import { readReach } from "../bytecode/reach.ts";
 import { EXISTENCE, readCoreTypes, TYPE_ID_LOCAL } from "../btf/ext.ts";
 import type { BtfType } from "../btf/types.ts";
 import type { Elf } from "../elf/elf.ts";
@@ -63,11 +63,11 @@ export function readNeeds(bytes: Uint8Array): Need[] {
 }
 
 function readUsed(bytes: Uint8Array, elf: Elf, { programs, types }: ObjectModel): Used {
-  const reached = reachedHelpers(bytes, elf);
+  const reach = readReach(bytes, elf);
   const functions = new Map(elf.symbols.filter(({ kind }) => kind === "func").map((symbol) => [symbol.name, symbol]));
   const helpers = programs.map(({ name }): [string, readonly number[]] => {
     const { section, value } = functions.get(name)!;
-    return [name, typeof section === "number" ? reached.at(section, value) : []];
+    return [name, typeof section === "number" ? reach.of({ section, offset: value }).helpers : []];
   });
   const weak = elf.symbols
     .filter(({ section, bind }) => section === "undef" && bind === "weak")

@@ -67,6 +67,21 @@ export interface ProgramModel {
   readonly sec?: SecDef;
   /** BTF id of its FUNC; undefined where BTF has none. */
   readonly funcType?: TypeId;
+  /** What its code uses; in the model that `inspectObject` gives. */
+  readonly uses?: ProgramUses;
+}
+
+/** What a program's code uses, itself or through functions that it calls or passes on; names in the order of the code. */
+export interface ProgramUses {
+  readonly maps: readonly string[];
+  /** Global data sections, each with its visible variables that the code takes the address of. */
+  readonly globals: readonly { readonly section: string; readonly variables: readonly string[] }[];
+  /** Functions of the object. */
+  readonly functions: readonly string[];
+  /** `enum bpf_func_id`, ascending. */
+  readonly helpers: readonly number[];
+  /** Functions and variables of the kernel (`extern ... __ksym`). */
+  readonly externs: readonly string[];
 }
 
 /** One row of the SEC() table, see libbpf.c `section_defs`. */

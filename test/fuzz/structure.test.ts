@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { generate } from "../../src/generate.ts";
 import { inspectObject } from "../../src/inspect.ts";
+import { describePage } from "../../src/picture/page.ts";
 import { fixtures } from "../support/fixtures.ts";
 import { gate } from "../support/gate.ts";
 import { mutateParts } from "../support/mutate-parts.ts";
@@ -54,6 +55,7 @@ test.each(seeds)(
       if (result === undefined) continue;
       generated++;
       for (const fault of gate(result)) findings.add(`${input}: ${fault}`);
+      findings.check(() => expect(judge(input, () => describePage(mutant, "x.bpf.o")).error).toBeUndefined());
     }
     expect(findings.list).toEqual([]);
     expect(accepted).toBeGreaterThan(tried / 10);

@@ -1,5 +1,6 @@
 // Calls of helpers as we find them against llvm-objdump's listing: the same calls at the same places, maps that stand in the
-// listing, and sizes that the last instructions before a call put into the register.
+// listing, and sizes that the last instructions before a call put into the register. And what programs use, against the relocations
+// in that listing.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findHelperCalls, type HelperCall } from "../../src/bytecode/calls.ts";
 import { parseElf } from "../../src/elf/read.ts";
+import { inspectObject } from "../../src/inspect.ts";
 import { SENDERS } from "../../src/object/eventcalls.ts";
 import { compileBpf } from "../support/compile.ts";
 import { corpus, legacyCorpus, type Specimen } from "../support/corpus.ts";
@@ -98,6 +100,63 @@ const made: Specimen[] = (["bpf", "bpfeb"] as const).map((target) => {
 });
 beforeAll(() => made.forEach(({ path, bytes }) => writeFileSync(path, bytes)));
 
+/** What each function refers to in the listing, by section and place: symbols, and functions that it calls or passes on. */
+function references(path: string): ReadonlyMap<string, { symbols: Set<string>; functions: Set<string> }> {
+  const found = new Map<string, { symbols: Set<string>; functions: Set<string> }>();
+  let [section, at, imm] = ["", "", 0];
+  for (const line of outputOf("llvm-objdump-19", ["-dr", "--no-show-raw-insn", path]).split("\n")) {
+    section = /^Disassembly of section (.*):$/.exec(line)?.[1] ?? section;
+    const start = /^([0-9a-f]+) <(?!LBB)/.exec(line)?.[1];
+    if (start !== undefined) {
+      at = `${section} ${parseInt(start, 16)}`;
+      found.set(at, { symbols: new Set(), functions: new Set() });
+    }
+    const constant = /^\s*\d+:\s.*?(-?0x[0-9a-f]+)(?: ll)?$/.exec(line)?.[1];
+    if (constant !== undefined) imm = Number(constant.replace("-", "")) * (constant.startsWith("-") ? -1 : 1);
+    const [, kind, symbol] = /R_BPF_64_(64|32)\s+(\S+)$/.exec(line) ?? [];
+    if (symbol === undefined) continue;
+    // Of a function in .text without a name of its own: the place stands in the instruction.
+    if (symbol === ".text") found.get(at)!.functions.add(`.text ${kind === "32" ? 8 * (imm + 1) : imm}`);
+    else found.get(at)!.symbols.add(symbol);
+  }
+  return found;
+}
+
+let followed = 0;
+
+const typed = [...corpus, ...legacyCorpus].filter(({ file }) => file !== "nobtf.bpf.o");
+
+describe.each(typed)("$file", ({ path, bytes }) => {
+  test("each program uses the maps and sections that llvm-objdump shows it to refer to", () => {
+    const listing = references(path);
+    const elf = parseElf(bytes);
+    const symbols = new Map(elf.symbols.filter(({ kind }) => kind !== "section").map((one) => [one.name, one]));
+    const homeOf = (name: string): string | undefined => {
+      const section = symbols.get(name)?.section;
+      return typeof section === "number" ? elf.sections[section]!.name : name;
+    };
+    const placeOf = (name: string): string => `${homeOf(name)} ${symbols.get(name)!.value}`;
+    const model = inspectObject(bytes);
+    const known = new Set([...model.maps, ...model.sections].map(({ name }) => name));
+    for (const { name, uses } of model.programs) {
+      const reached = new Set([placeOf(name)]);
+      const theirs = new Set<string>();
+      for (const place of reached) {
+        const { symbols: named = [], functions = [] } = listing.get(place) ?? {};
+        for (const one of named) {
+          if (symbols.get(one)?.kind === "func") reached.add(placeOf(one));
+          theirs.add(known.has(one) ? one : (homeOf(one) ?? one));
+        }
+        for (const one of functions) reached.add(one);
+      }
+      followed += reached.size - 1;
+      const ours = [...uses!.maps, ...uses!.globals.map(({ section }) => section)];
+      const isKnown = (one: string): boolean => known.has(one) && one !== ".kconfig";
+      expect([name, ours.filter(isKnown).sort()]).toEqual([name, [...theirs].filter(isKnown).sort()]);
+    }
+  });
+});
+
 let calls = 0;
 let values = 0;
 let agreed = 0;
@@ -130,4 +189,5 @@ test("that was worth the trouble", () => {
   expect(calls).toBeGreaterThan(100);
   expect(values).toBeGreaterThan(140);
   expect(agreed / values).toBeGreaterThan(0.95);
+  expect(followed).toBeGreaterThan(20);
 });

@@ -3,9 +3,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { BtfStruct } from "../../src/btf/types.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import type { StructLayout } from "../../src/layout/layout.ts";
 import { readLayouts } from "../../src/layout/read.ts";
+import { sentenceOf, sumsOf } from "../../src/picture/sums.ts";
 import { claimsOf } from "../support/claims.ts";
 import { falseClaims } from "../support/clang.ts";
 import { corpus } from "../support/corpus.ts";
@@ -52,7 +54,7 @@ describe("pahole", () => {
       const model = inspectObject(bytes);
       return readLayouts(model)
         .types.filter((type) => type.kind === "struct" && type.name.rank === "struct")
-        .map((layout) => ({ file, path, endian: model.endian, layout: layout as StructLayout }));
+        .map((layout) => ({ file, path, model, endian: model.endian, layout: layout as StructLayout }));
     })
     // pahole counts the bits of big-endian bitfields its own way, and shows anonymous types as a struct within the struct.
     .filter(
@@ -66,23 +68,28 @@ describe("pahole", () => {
     expect(new Set(structs.map(({ file }) => file)).size).toBeGreaterThan(8);
   });
 
-  test.each(structs)("$layout.spelled of $file has the same fields, holes and padding", ({ layout, text }) => {
-    const member = /^\t.*?(\w+)\)?(?:\(.*\))?(?:\[\d*\])*(?::\d+)?;\s+\/\*\s+(\d+)(?::\s*(\d+))?\s+(\d+) \*\/$/gm;
-    const shown = [...text.matchAll(member)].map(([, name, byte, bit, size]) => [
-      name,
-      8 * Number(byte) + Number(bit ?? 0),
-      bit === undefined ? Number(size) : "bits",
-    ]);
-    const theirs = shown.filter(([name]) => !layout.kernelFields.some(({ spelled }) => spelled.endsWith(` ${name}`)));
-    const ours = layout.fields.map(({ name, offset, size, layout: field }) =>
-      field.kind === "bits" ? [name, 8 * offset + field.bit, "bits"] : [name, 8 * offset, size],
-    );
-    expect(ours).toEqual(theirs);
-    expect(text).toContain(`/* size: ${layout.size},`);
-    if (ours.some(([, , size]) => size === "bits")) return;
-    const holes = [...text.matchAll(/XXX (\d+) bytes? hole|\/\* padding: (\d+) \*\//g)].map(([, a, b]) =>
-      Number(a ?? b),
-    );
-    expect(layout.padding.map(({ size }) => size)).toEqual(holes);
-  });
+  test.each(structs)(
+    "$layout.spelled of $file has the same fields, holes, padding and sums",
+    ({ layout, text, model }) => {
+      const member = /^\t.*?(\w+)\)?(?:\(.*\))?(?:\[\d*\])*(?::\d+)?;\s+\/\*\s+(\d+)(?::\s*(\d+))?\s+(\d+) \*\/$/gm;
+      const shown = [...text.matchAll(member)].map(([, name, byte, bit, size]) => [
+        name,
+        8 * Number(byte) + Number(bit ?? 0),
+        bit === undefined ? Number(size) : "bits",
+      ]);
+      const theirs = shown.filter(([name]) => !layout.kernelFields.some(({ spelled }) => spelled.endsWith(` ${name}`)));
+      const ours = layout.fields.map(({ name, offset, size, layout: field }) =>
+        field.kind === "bits" ? [name, 8 * offset + field.bit, "bits"] : [name, 8 * offset, size],
+      );
+      expect(ours).toEqual(theirs);
+      expect(text).toContain(`/* size: ${layout.size},`);
+      if (ours.some(([, , size]) => size === "bits")) return;
+      const holes = [...text.matchAll(/XXX (\d+) bytes? hole|\/\* padding: (\d+) \*\//g)].map(([, a, b]) =>
+        Number(a ?? b),
+      );
+      expect(layout.padding.map(({ size }) => size)).toEqual(holes);
+      const sums = [...text.matchAll(/\/\* ((?:size|sum members|padding): .*?) \*\//g)].map(([, sum]) => sum);
+      expect(sentenceOf(sumsOf(model.types, model.types[layout.type] as BtfStruct))).toBe(sums.join(", "));
+    },
+  );
 });

@@ -24,6 +24,9 @@ test.each(pages)("the code of %s compiles", (page) => {
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-guide-"));
   try {
     symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    // `ebpf-skel` is what the nearest package.json says it is.
+    copyFileSync(join(root, "package.json"), join(folder, "package.json"));
+    symlinkSync(join(root, "dist"), join(folder, "dist"));
     const modules = readdirSync(join(root, "fixtures")).filter((file) => file.endsWith(".skel.ts"));
     for (const file of modules) copyFileSync(join(root, "fixtures", file), join(folder, file));
     blocks.forEach((code, i) => writeFileSync(join(folder, `block${i + 1}.ts`), `${code}\nexport {};\n`));
