@@ -9,7 +9,7 @@ const alias = [
   { find: /^@ebpf-skel\/runtime$/, replacement: source("runtime/src/index.ts") },
 ];
 
-const without = process.env.EBPF_SKEL_WITHOUT?.split(",").filter((name) => name !== "") ?? [];
+const without = process.env["EBPF_SKEL_WITHOUT"]?.split(",").filter((name) => name !== "") ?? [];
 
 const project = (name: string, include: string[], more: object = {}): object => ({
   resolve: { alias },

@@ -38,7 +38,7 @@ function build(name: string): string {
   const { scripts } = JSON.parse(readFileSync(join(example, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
-  const PATH = [bin, join(root, "node_modules/.bin"), process.env.PATH].join(":");
+  const PATH = [bin, join(root, "node_modules/.bin"), process.env["PATH"]].join(":");
   for (const script of [scripts["compile"], scripts["generate"], "tsc"])
     execFileSync("sh", ["-c", script!], { cwd: example, env: { ...process.env, PATH } });
   return join(example, "dist/main.js");
