@@ -2,7 +2,7 @@
 // real module; declarations go in as structures, in one call.
 
 import { readFileSync } from "node:fs";
-import { type Node, Project, type SourceFile, SyntaxKind } from "ts-morph";
+import type { Node, SourceFile } from "ts-morph";
 import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
@@ -10,7 +10,10 @@ import { formatModule } from "./format.ts";
 import { toJavaScript } from "./javascript.ts";
 import { emitGroups } from "./skeleton.ts";
 import { comment, ident, literal } from "./text.ts";
+import { tsMorph } from "./tsmorph.ts";
 import { emitTypes } from "./types.ts";
+
+const { Project, SyntaxKind } = tsMorph;
 
 /** What a module is made of. */
 export interface ModuleInput {
