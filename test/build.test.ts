@@ -52,78 +52,78 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 const run = (args: readonly string[], more: Record<string, string> = {}) =>
-  folder.run(["build", ...args], { env: { ...env, ...more } });
+  folder.command(["build", ...args], { ...env, ...more });
 const times = (...names: string[]): number[] => names.map((name) => statSync(folder.at(name)).mtimeMs);
 const written = (files: string) => ({ status: 0, stdout: `${files} written\n`, stderr: "" });
 const upToDate = (files: string) => ({ status: 0, stdout: `${files} are up to date\n`, stderr: "" });
 const object = (name = "prog.bpf.o") => inspectObject(new Uint8Array(readFileSync(folder.at(name))));
 
 describe("build", () => {
-  test("compiles a source and writes its module, and neither a second time", () => {
-    expect(run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
+  test("compiles a source and writes its module, and neither a second time", async () => {
+    expect(await run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
     expect(object().maps[0]).toMatchObject({ name: "counts", maxEntries: 16, valueSize: 16 });
     expect(folder.list()).toEqual(["cache", "prog.bpf.c", "prog.bpf.o", "prog.skel.ts", "shared.h"]);
     const before = times("prog.bpf.o", "prog.skel.ts");
-    expect(run(["prog.bpf.c"])).toEqual(upToDate("prog.bpf.o, prog.skel.ts"));
-    expect(run(["prog.bpf.c", "--check"])).toEqual(upToDate("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c"])).toEqual(upToDate("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c", "--check"])).toEqual(upToDate("prog.bpf.o, prog.skel.ts"));
     expect(times("prog.bpf.o", "prog.skel.ts")).toEqual(before);
   });
 
-  test("notices a changed header, changed arguments, and an object that was changed or taken away", () => {
-    run(["prog.bpf.c"]);
+  test("notices a changed header, changed arguments, and an object that was changed or taken away", async () => {
+    await run(["prog.bpf.c"]);
     folder.write("shared.h", SHARED.replace("16", "32"));
-    expect(run(["prog.bpf.c", "--check"])).toEqual({
+    expect(await run(["prog.bpf.c", "--check"])).toEqual({
       status: 1,
       stdout: "",
       stderr: "ebpf-skel: prog.skel.ts: is out of date (run ebpf-skel build prog.bpf.c)\n",
     });
     expect(object().maps[0]!.maxEntries).toBe(16);
-    expect(run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
     expect(object().maps[0]!.maxEntries).toBe(32);
-    expect(run(["prog.bpf.c", "--", "-DMAX=64"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c", "--", "-DMAX=64"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
     expect(object().maps[0]!.maxEntries).toBe(64);
     unlinkSync(folder.at("prog.bpf.o"));
-    expect(run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
     folder.write("prog.bpf.o", "");
-    expect(run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
+    expect(await run(["prog.bpf.c"])).toEqual(written("prog.bpf.o, prog.skel.ts"));
   });
 
-  test("passes clang's diagnostics on as they are, and goes on with the other sources", () => {
+  test("passes clang's diagnostics on as they are, and goes on with the other sources", async () => {
     folder.write("bad.bpf.c", "int x = ;\n");
-    const { status, stdout, stderr } = run(["bad.bpf.c", "prog.bpf.c"]);
+    const { status, stdout, stderr } = await run(["bad.bpf.c", "prog.bpf.c"]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "prog.bpf.o, prog.skel.ts written\n" });
     expect(stderr).toMatch(/^bad\.bpf\.c:1:9: error: expected expression\n/);
     expect(stderr).toMatch(/\nebpf-skel: bad\.bpf\.c: does not compile \(see what clang says\)\n$/);
     expect(folder.list()).not.toContain("bad.bpf.o");
   });
 
-  test("tells of warnings, and writes all the same", () => {
+  test("tells of warnings, and writes all the same", async () => {
     folder.write("warn.bpf.c", `#warning "look"\n${COUNTER}`);
-    const { status, stderr } = run(["warn.bpf.c"]);
+    const { status, stderr } = await run(["warn.bpf.c"]);
     expect(status).toBe(0);
     expect(stderr).toMatch(/^warn\.bpf\.c:1:2: warning: "look"/);
   });
 
-  test("makes vmlinux.h of the running kernel, once, and not for a source that brings its own", () => {
+  test("makes vmlinux.h of the running kernel, once, and not for a source that brings its own", async () => {
     folder.write("kernel.bpf.c", KERNEL);
-    expect(run(["kernel.bpf.c"])).toEqual(written("kernel.bpf.o, kernel.skel.ts"));
+    expect(await run(["kernel.bpf.c"])).toEqual(written("kernel.bpf.o, kernel.skel.ts"));
     expect(object("kernel.bpf.o").programs[0]!.section).toBe("tp_btf/sched_process_exec");
     const [made] = folder.list("cache/ebpf-skel").filter((name) => name.startsWith("vmlinux-"));
     const before = times(`cache/ebpf-skel/${made!}/vmlinux.h`);
     folder.write("other.bpf.c", KERNEL);
-    expect(run(["other.bpf.c", "kernel.bpf.c"]).stdout).toBe(
+    expect((await run(["other.bpf.c", "kernel.bpf.c"])).stdout).toBe(
       "other.bpf.o, other.skel.ts written\nkernel.bpf.o, kernel.skel.ts are up to date\n",
     );
     expect(times(`cache/ebpf-skel/${made!}/vmlinux.h`)).toEqual(before);
     folder.write("vmlinux.h", "#error mine\n");
-    expect(run(["other.bpf.c", "--", "-I."]).stderr).toContain("error: mine");
+    expect((await run(["other.bpf.c", "--", "-I."])).stderr).toContain("error: mine");
   });
 
   test("gives the same object from whatever folder it is called in", async () => {
-    run(["prog.bpf.c"]);
+    await run(["prog.bpf.c"]);
     const here = readFileSync(folder.at("prog.bpf.o"));
     unlinkSync(folder.at("prog.bpf.o"));
-    expect(run([folder.at("prog.bpf.c")]).status).toBe(0);
+    expect((await run([folder.at("prog.bpf.c")])).status).toBe(0);
     expect(readFileSync(folder.at("prog.bpf.o")).equals(here)).toBe(true);
     expect(here.includes(folder.path)).toBe(false);
   });
@@ -131,23 +131,23 @@ describe("build", () => {
   test.each([
     ["little", 1],
     ["big", 2],
-  ])("--endian %s", (endian, data) => {
-    expect(run(["prog.bpf.c", "--endian", endian]).status).toBe(0);
+  ])("--endian %s", async (endian, data) => {
+    expect((await run(["prog.bpf.c", "--endian", endian])).status).toBe(0);
     expect(readFileSync(folder.at("prog.bpf.o"))[5]).toBe(data);
   });
 
-  test("takes all that gen takes", () => {
+  test("takes all that gen takes", async () => {
     mkdirSync(folder.at("out"));
-    const { status } = run(["prog.bpf.c", "-o", "out", "--name", "other", "--int64", "number", "--no-embed"]);
+    const { status } = await run(["prog.bpf.c", "-o", "out", "--name", "other", "--int64", "number", "--no-embed"]);
     expect(status).toBe(0);
     expect(folder.list("out")).toEqual(["prog.skel.o", "prog.skel.ts"]);
     expect(folder.read("out/prog.skel.ts")).toContain("export interface Other {");
   });
 
-  test("keeps its cache in the project's node_modules where there is one", () => {
+  test("keeps its cache in the project's node_modules where there is one", async () => {
     folder.write("package.json", "{}");
     mkdirSync(folder.at("node_modules"));
-    run(["prog.bpf.c"]);
+    await run(["prog.bpf.c"]);
     expect(folder.list("node_modules/.cache/ebpf-skel")).toContain("objects");
   });
 
@@ -155,21 +155,21 @@ describe("build", () => {
     [["x.o"], 'source: expected a file of C, got "x.o" (like prog.bpf.c)'],
     [[], "name a C source, like prog.bpf.c (see ebpf-skel --help)"],
     [["prog.bpf.c", "--mcpu", "v9"], undefined],
-  ])("build %j is wrong usage", (args, message) => {
-    const { status, stderr } = run(args);
+  ])("build %j is wrong usage", async (args, message) => {
+    const { status, stderr } = await run(args);
     expect(status).toBe(2);
     if (message !== undefined) expect(stderr).toBe(`ebpf-skel: ${message}\n`);
   });
 
-  test("names the packages of a tool that is missing", () => {
+  test("names the packages of a tool that is missing", async () => {
     mkdirSync(folder.at("bin"));
-    expect(run(["prog.bpf.c"], { PATH: folder.at("bin") }).stderr).toMatch(
+    expect((await run(["prog.bpf.c"], { PATH: folder.at("bin") })).stderr).toMatch(
       /^ebpf-skel: clang: expected the program, got nothing .*\(apt install clang, dnf install clang, apk add clang, or pacman -S clang\)\n$/,
     );
-    expect(run(["prog.bpf.c", "--clang", "/none"])).toMatchObject({ status: 1, stdout: "" });
+    expect(await run(["prog.bpf.c", "--clang", "/none"])).toMatchObject({ status: 1, stdout: "" });
   });
 
-  test("takes the newest clang of the PATH, whatever its name", () => {
+  test("takes the newest clang of the PATH, whatever its name", async () => {
     const clang = outputOf("sh", ["-c", "ls /usr/bin/clang-[0-9]* /usr/bin/clang 2>/dev/null | head -1"]).trim();
     mkdirSync(folder.at("bin"));
     folder.write("bin/clang", "#!/bin/sh\necho clang version 3.0; exit 0\n");
@@ -177,7 +177,7 @@ describe("build", () => {
     folder.write("bin/clang-98", "#!/bin/sh\nexit 1\n");
     chmodSync(folder.at("bin/clang-98"), 0o755);
     symlinkSync(clang, folder.at("bin/clang-99"));
-    expect(run(["prog.bpf.c"], { PATH: `${folder.at("bin")}:/bin` }).status).toBe(0);
+    expect((await run(["prog.bpf.c"], { PATH: `${folder.at("bin")}:/bin` })).status).toBe(0);
     expect(existsSync(folder.at("prog.bpf.o"))).toBe(true);
   });
 });

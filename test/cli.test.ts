@@ -185,9 +185,11 @@ describe("an object that cannot be read", () => {
     });
   });
 
-  test("one that is alone", () => {
+  test("one that is alone", async () => {
     folder.write("bad.o", "");
-    expect(folder.run(["gen", "bad.o"])).toEqual(failed(`bad.o: file is empty, got 0 bytes (compile with ${COMPILE})`));
+    expect(await folder.command(["gen", "bad.o"])).toEqual(
+      failed(`bad.o: file is empty, got 0 bytes (compile with ${COMPILE})`),
+    );
     expect(folder.list()).toEqual(["bad.o", "x.bpf.o"]);
   });
 
@@ -241,17 +243,17 @@ describe("an object that cannot be read", () => {
     ],
   ];
 
-  test.each(places)("%s", (_, file, make, message) => {
+  test.each(places)("%s", async (_, file, make, message) => {
     make(folder.at(file));
     const before = folder.list();
-    expect(folder.run(["gen", file])).toEqual(failed(message));
+    expect(await folder.command(["gen", file])).toEqual(failed(message));
     expect(folder.list()).toEqual(before);
   });
 
-  test("inspect says the same", () => {
+  test("inspect says the same", async () => {
     folder.write("bad.o", counter.subarray(0, 40));
     for (const file of ["bad.o", "missing.o", "."])
-      expect(folder.run(["inspect", file])).toEqual(folder.run(["gen", file]));
+      expect(await folder.command(["inspect", file])).toEqual(await folder.command(["gen", file]));
   });
 
   test("a file that others may not read", () => {
@@ -270,8 +272,8 @@ describe("an object that cannot be read", () => {
     expect(stderr).toMatch(/^ebpf-skel: SkelError: missing\.o: cannot be read, got ENOENT.*\n {4}at /);
   });
 
-  test("does not keep the others from being generated", () => {
-    const { status, stdout, stderr } = folder.run(["gen", "missing.o", "x.bpf.o"]);
+  test("does not keep the others from being generated", async () => {
+    const { status, stdout, stderr } = await folder.command(["gen", "missing.o", "x.bpf.o"]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "x.skel.ts written\n" });
     expect(stderr).toMatch(/^ebpf-skel: missing\.o: cannot be read, got ENOENT.*\n$/);
     expect(folder.list()).toEqual(["x.bpf.o", "x.skel.ts"]);
@@ -314,8 +316,8 @@ describe("wrong usage", () => {
     ],
     [["inspect"], `name a compiled object, like prog.bpf.o ${HELP}`],
     [["inspect", "x.bpf.o", "y.bpf.o"], `unknown argument: y.bpf.o ${HELP}`],
-  ])("%j", (args, message) => {
-    expect(folder.run(args)).toEqual(misused(message));
+  ])("%j", async (args, message) => {
+    expect(await folder.command(args)).toEqual(misused(message));
     expect(folder.list()).toEqual(["x.bpf.o"]);
     expect(Buffer.compare(readFileSync(folder.at("x.bpf.o")), counter)).toBe(0);
   });
@@ -331,23 +333,23 @@ describe("gen", () => {
   test("writes the module beside the object, as the library makes it", async () => {
     mkdirSync(folder.at("sub"));
     folder.write("sub/y.bpf.o", counter);
-    expect(folder.run(["gen", "sub/y.bpf.o"])).toEqual(written("sub/y.skel.ts"));
+    expect(await folder.command(["gen", "sub/y.bpf.o"])).toEqual(written("sub/y.skel.ts"));
     expect(folder.read("sub/y.skel.ts")).toBe(await generate(counter, { name: "y.bpf.o" }));
     expect(folder.list("sub")).toEqual(["y.bpf.o", "y.skel.ts"]);
   });
 
-  test("names modules after their objects", () => {
+  test("names modules after their objects", async () => {
     const objects = ["prog.bpf.o", "other.o", "plain", "a.b.bpf.o", "-dash.bpf.o"];
     for (const object of objects) folder.write(object, counter);
-    const { stdout } = folder.run(["gen", ...objects.map((object) => `./${object}`)]);
+    const { stdout } = await folder.command(["gen", ...objects.map((object) => `./${object}`)]);
     const modules = ["prog.skel.ts", "other.skel.ts", "plain.skel.ts", "a.b.skel.ts", "-dash.skel.ts"];
     expect(stdout).toBe(modules.map((file) => `${file} written\n`).join(""));
     expect(folder.list()).toEqual(expect.arrayContaining(modules));
   });
 
-  test("gives the same text from anywhere", () => {
+  test("gives the same text from anywhere", async () => {
     const away = new Folder();
-    expect(away.run(["gen", folder.at("x.bpf.o"), "-o", "away.ts"])).toEqual(written("away.ts"));
+    expect(await away.command(["gen", folder.at("x.bpf.o"), "-o", "away.ts"])).toEqual(written("away.ts"));
     expect(away.read("away.ts")).toBe(module);
     away.remove();
   });
@@ -356,37 +358,37 @@ describe("gen", () => {
     ["a file", "out/y.ts", "out/y.ts"],
     ["a folder", "out", "out/x.skel.ts"],
     ["a folder with a slash", "out/", "out/x.skel.ts"],
-  ])("-o takes %s", (_, output, file) => {
+  ])("-o takes %s", async (_, output, file) => {
     mkdirSync(folder.at("out"));
     // A module that is current shows where the program looks, and costs no generator.
     folder.write(file, module);
-    expect(folder.run(["gen", "x.bpf.o", "-o", output])).toEqual(upToDate(file));
+    expect(await folder.command(["gen", "x.bpf.o", "-o", output])).toEqual(upToDate(file));
   });
 
-  test("takes several objects", () => {
+  test("takes several objects", async () => {
     folder.write("y.bpf.o", fixture("nomaps"));
     mkdirSync(folder.at("out"));
-    const { status, stdout } = folder.run(["gen", "x.bpf.o", "y.bpf.o", "-o", "out"]);
+    const { status, stdout } = await folder.command(["gen", "x.bpf.o", "y.bpf.o", "-o", "out"]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "out/x.skel.ts written\nout/y.skel.ts written\n" });
     expect(folder.list("out")).toEqual(["x.skel.ts", "y.skel.ts"]);
     expect(folder.read("out/y.skel.ts")).toContain("from y.bpf.o");
   });
 
-  test("--name names the skeleton, and is part of what makes a module current", () => {
+  test("--name names the skeleton, and is part of what makes a module current", async () => {
     folder.write("x.skel.ts", module);
-    expect(folder.run(["gen", "x.bpf.o", "--name", "my_prog"])).toEqual(written("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o", "--name", "my_prog"])).toEqual(written("x.skel.ts"));
     expect(folder.read("x.skel.ts")).toMatch(/export interface MyProg \{[^]*name: "my_prog",/);
-    expect(folder.run(["gen", "x.bpf.o", "--name", "my_prog"])).toEqual(upToDate("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o", "--name", "my_prog"])).toEqual(upToDate("x.skel.ts"));
   });
 
-  test("--stdout prints the module and writes nothing", () => {
-    expect(folder.run(["gen", "x.bpf.o", "--stdout"])).toEqual({ status: 0, stdout: module, stderr: "" });
+  test("--stdout prints the module and writes nothing", async () => {
+    expect(await folder.command(["gen", "x.bpf.o", "--stdout"])).toEqual({ status: 0, stdout: module, stderr: "" });
     expect(folder.list()).toEqual(["x.bpf.o"]);
   });
 
-  test("tells warnings on stderr, with names escaped", () => {
+  test("tells warnings on stderr, with names escaped", async () => {
     folder.write("y.bpf.o", objectWith({ ...HARMLESS, section: "\u001b[31mred" }));
-    const { status, stdout, stderr } = folder.run(["gen", "y.bpf.o"]);
+    const { status, stdout, stderr } = await folder.command(["gen", "y.bpf.o"]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "y.skel.ts written\n" });
     expect(stderr).toMatch(/^ebpf-skel: warning: y\.bpf\.o: program "handle": .*\\u001b\[31mred.*\n$/);
   });
@@ -407,10 +409,10 @@ describe("an unchanged object", () => {
     return [...new Set(packages)].filter((name) => name !== undefined).sort();
   }
 
-  test("is not written again", () => {
+  test("is not written again", async () => {
     folder.write("x.skel.ts", module);
     const before = statSync(folder.at("x.skel.ts"), { bigint: true });
-    expect(folder.run(["gen", "x.bpf.o"])).toEqual(upToDate("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o"])).toEqual(upToDate("x.skel.ts"));
     const { ino, mtimeNs, ctimeNs } = statSync(folder.at("x.skel.ts"), { bigint: true });
     expect({ ino, mtimeNs, ctimeNs }).toEqual({ ino: before.ino, mtimeNs: before.mtimeNs, ctimeNs: before.ctimeNs });
   });
@@ -427,9 +429,9 @@ describe("an unchanged object", () => {
     }
   });
 
-  test("is written again after a hand edit, and then as it was", () => {
+  test("is written again after a hand edit, and then as it was", async () => {
     folder.write("x.skel.ts", module.replace("execve_counter: s.HashMap<string, bigint>", "execve_counter: any"));
-    expect(folder.run(["gen", "x.bpf.o"])).toEqual(written("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o"])).toEqual(written("x.skel.ts"));
     expect(folder.read("x.skel.ts")).toBe(module);
   });
 });
@@ -437,15 +439,17 @@ describe("an unchanged object", () => {
 describe("--check", () => {
   const stale = (file: string, command: string) => failed(`${file}: is out of date (run ${command})`);
 
-  test("fails where there is no module", () => {
+  test("fails where there is no module", async () => {
     const command = "ebpf-skel gen x.bpf.o";
-    expect(folder.run(["gen", "x.bpf.o", "--check"])).toEqual(failed(`x.skel.ts: does not exist (run ${command})`));
+    expect(await folder.command(["gen", "x.bpf.o", "--check"])).toEqual(
+      failed(`x.skel.ts: does not exist (run ${command})`),
+    );
     expect(folder.list()).toEqual(["x.bpf.o"]);
   });
 
-  test("passes where the module is current", () => {
+  test("passes where the module is current", async () => {
     folder.write("x.skel.ts", module);
-    expect(folder.run(["gen", "x.bpf.o", "--check"])).toEqual(upToDate("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o", "--check"])).toEqual(upToDate("x.skel.ts"));
   });
 
   describe("fails after a hand edit", () => {
@@ -487,15 +491,15 @@ describe("--check", () => {
   test("fails when the object changed, and names the whole command", async () => {
     const args = ["gen", "x.bpf.o", "-o", "y.ts", "--name", "y"];
     folder.write("y.ts", await generate(counter, { name: "x.bpf.o", objectName: "y" }));
-    expect(folder.run([...args, "--check"])).toEqual(upToDate("y.ts"));
+    expect(await folder.command([...args, "--check"])).toEqual(upToDate("y.ts"));
     folder.write("x.bpf.o", fixture("nomaps"));
-    expect(folder.run([...args, "--check"])).toEqual(stale("y.ts", "ebpf-skel gen x.bpf.o -o y.ts --name y"));
+    expect(await folder.command([...args, "--check"])).toEqual(stale("y.ts", "ebpf-skel gen x.bpf.o -o y.ts --name y"));
   });
 
-  test("looks at every object", () => {
+  test("looks at every object", async () => {
     folder.write("x.skel.ts", module);
     folder.write("y.bpf.o", counter);
-    const { status, stdout, stderr } = folder.run(["gen", "y.bpf.o", "x.bpf.o", "--check"]);
+    const { status, stdout, stderr } = await folder.command(["gen", "y.bpf.o", "x.bpf.o", "--check"]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "x.skel.ts is up to date\n" });
     expect(stderr).toBe(says("y.skel.ts: does not exist (run ebpf-skel gen y.bpf.o)"));
   });
@@ -564,14 +568,16 @@ describe("an output that cannot be written", () => {
   test.each([
     ["missing/x.ts", "ENOENT, no such folder (make it first, or name another with --output)"],
     ["x.bpf.o/x.ts", "ENOTDIR, a part of the path that is no folder (check the path)"],
-  ])("%s", (output, why) => {
-    expect(folder.run(["gen", "x.bpf.o", "-o", output])).toEqual(failed(`${output}: cannot be written, got ${why}`));
+  ])("%s", async (output, why) => {
+    expect(await folder.command(["gen", "x.bpf.o", "-o", output])).toEqual(
+      failed(`${output}: cannot be written, got ${why}`),
+    );
     expect(folder.list()).toEqual(["x.bpf.o"]);
   });
 
-  test("a name that is just not too long", () => {
+  test("a name that is just not too long", async () => {
     const name = `${"ü".repeat(126)}.ts`;
-    expect(folder.run(["gen", "x.bpf.o", "-o", name])).toMatchObject({ status: 0, stderr: "" });
+    expect(await folder.command(["gen", "x.bpf.o", "-o", name])).toMatchObject({ status: 0, stderr: "" });
     expect(folder.list()).toEqual(["x.bpf.o", name]);
   });
 
@@ -659,28 +665,28 @@ describe("an output that cannot be written", () => {
 });
 
 describe("what a write leaves alone", () => {
-  test("a symbolic link stays one, and its target is written", () => {
+  test("a symbolic link stays one, and its target is written", async () => {
     mkdirSync(folder.at("real"));
     folder.write("real/y.ts", "old");
     symlinkSync("real/y.ts", folder.at("link.ts"));
-    expect(folder.run(["gen", "x.bpf.o", "-o", "link.ts"])).toEqual(written("link.ts"));
+    expect(await folder.command(["gen", "x.bpf.o", "-o", "link.ts"])).toEqual(written("link.ts"));
     expect(readlinkSync(folder.at("link.ts"))).toBe("real/y.ts");
     expect(folder.read("real/y.ts")).toContain("@generated");
     expect(folder.list("real")).toEqual(["y.ts"]);
   });
 
-  test("a symbolic link to nothing yet is followed too", () => {
+  test("a symbolic link to nothing yet is followed too", async () => {
     mkdirSync(folder.at("real"));
     symlinkSync("real/y.ts", folder.at("link.ts"));
-    expect(folder.run(["gen", "x.bpf.o", "-o", "link.ts"])).toEqual(written("link.ts"));
+    expect(await folder.command(["gen", "x.bpf.o", "-o", "link.ts"])).toEqual(written("link.ts"));
     expect(readlinkSync(folder.at("link.ts"))).toBe("real/y.ts");
     expect(folder.list("real")).toEqual(["y.ts"]);
   });
 
-  test("the rights of the file", () => {
+  test("the rights of the file", async () => {
     folder.write("x.skel.ts", "old");
     chmodSync(folder.at("x.skel.ts"), 0o640);
-    expect(folder.run(["gen", "x.bpf.o"])).toEqual(written("x.skel.ts"));
+    expect(await folder.command(["gen", "x.bpf.o"])).toEqual(written("x.skel.ts"));
     expect(statSync(folder.at("x.skel.ts")).mode & 0o7777).toBe(0o640);
   });
 });
@@ -756,16 +762,16 @@ describe("several runs, and runs that are cut short", () => {
 });
 
 describe("inspect", () => {
-  test.each(["execve_counter", "types", "big_endian"])("%s: --json is the library's model", (name) => {
+  test.each(["execve_counter", "types", "big_endian"])("%s: --json is the library's model", async (name) => {
     const bytes = fixture(name);
     folder.write("y.bpf.o", bytes);
-    const { status, stdout, stderr } = folder.run(["inspect", "y.bpf.o", "--json"]);
+    const { status, stdout, stderr } = await folder.command(["inspect", "y.bpf.o", "--json"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(JSON.parse(stdout)).toEqual(inspectObject(bytes));
   });
 
-  test("shows what a person wants to see", () => {
-    const { status, stdout, stderr } = folder.run(["inspect", "x.bpf.o"]);
+  test("shows what a person wants to see", async () => {
+    const { status, stdout, stderr } = await folder.command(["inspect", "x.bpf.o"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/^x\.bpf\.o  7928 bytes, little-endian, license GPL\n/);
     expect(stdout).toMatch(/execve_counter +hash +128 entries +char\[64\] -> u64 +64 -> 8 bytes/);
@@ -813,11 +819,11 @@ describe("inspect", () => {
     expect(folder.list()).toEqual(["x.bpf.o"]);
   });
 
-  test("shows names of the object escaped", () => {
+  test("shows names of the object escaped", async () => {
     const evil = "\u001b[2J\u202eevil\n";
     const names = { section: evil, struct: evil, member: evil, enumeration: evil, value: evil, typedef: evil };
     folder.write("y.bpf.o", objectWith({ ...HARMLESS, ...names, integer: evil, license: evil }));
-    const { status, stdout, stderr } = folder.run(["inspect", "y.bpf.o"]);
+    const { status, stdout, stderr } = await folder.command(["inspect", "y.bpf.o"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const drawn = folder.run(["inspect", "y.bpf.o", "--layout"]);
     for (const text of [stdout, drawn.stdout]) {
@@ -829,55 +835,55 @@ describe("inspect", () => {
 
 describe("--map", () => {
   beforeEach(() => folder.write("old.bpf.o", fixture("legacy_nobtf")));
-  const gen = (...args: readonly string[]) => folder.run(["gen", "old.bpf.o", ...args]);
+  const gen = (...args: readonly string[]) => folder.command(["gen", "old.bpf.o", ...args]);
 
-  test("types a map that has only sizes, and is a part of what the module was made from", () => {
+  test("types a map that has only sizes, and is a part of what the module was made from", async () => {
     const counts = ["--map", "counts=u32:u64"];
     const plain = ["--map", "plain=__be32:char[16]"];
-    expect(gen(...counts, ...plain)).toMatchObject({ status: 0, stdout: "old.skel.ts written\n" });
+    expect(await gen(...counts, ...plain)).toMatchObject({ status: 0, stdout: "old.skel.ts written\n" });
     expect(folder.read("old.skel.ts")).toContain("plain: s.hash(s.u32, s.chars(16))");
-    expect(gen(...plain, ...counts)).toEqual(upToDate("old.skel.ts"));
-    expect(gen(...counts, "--check")).toEqual(
+    expect(await gen(...plain, ...counts)).toEqual(upToDate("old.skel.ts"));
+    expect(await gen(...counts, "--check")).toEqual(
       failed('old.skel.ts: is out of date (run ebpf-skel gen old.bpf.o --map "counts=u32:u64")'),
     );
-    expect(gen(...counts).stdout).toBe("old.skel.ts written\n");
+    expect((await gen(...counts)).stdout).toBe("old.skel.ts written\n");
   });
 
   test.each([
     [["--map", "counts"], '--map: expected NAME=KEY:VALUE, got "counts" (see ebpf-skel --help)'],
     [["--map"], "--map needs a value (see ebpf-skel --help)"],
     [["x.bpf.o", "--map", "counts=u32:"], "--map: is about one object, got 2 (generate them apart)"],
-  ])("%j is misused", (args, message) => {
-    expect(gen(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) as string });
+  ])("%j is misused", async (args, message) => {
+    expect(await gen(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) as string });
   });
 
-  test("tells of a wrong type as of any other fault of the object", () => {
-    expect(gen("--map", "counts=u32:u32").stderr).toContain(
+  test("tells of a wrong type as of any other fault of the object", async () => {
+    expect((await gen("--map", "counts=u32:u32")).stderr).toContain(
       'old.bpf.o: map counts: value: expected a type of 8 bytes (value_size), got "u32" of 4 bytes',
     );
     expect(folder.list()).not.toContain("old.skel.ts");
   });
 
-  test("inspect shows which maps are legacy", () => {
-    const { stdout } = folder.run(["inspect", "old.bpf.o"]);
+  test("inspect shows which maps are legacy", async () => {
+    const { stdout } = await folder.command(["inspect", "old.bpf.o"]);
     expect(stdout).toMatch(/counts +hash +64 entries +4 bytes -> 8 bytes +4 -> 8 bytes +legacy\n/);
   });
 });
 
 describe("--event", () => {
   beforeEach(() => folder.write("send.bpf.o", fixture("event_types")));
-  const gen = (...args: readonly string[]) => folder.run(["gen", "send.bpf.o", ...args]);
+  const gen = (...args: readonly string[]) => folder.command(["gen", "send.bpf.o", ...args]);
 
-  test("says what is sent, where gen cannot tell and says so in one line", () => {
-    const told = gen();
+  test("says what is sent, where gen cannot tell and says so in one line", async () => {
+    const told = await gen();
     const lines = told.stderr.split("\n").filter((line) => line.includes("map ambiguous"));
     expect(lines).toEqual([
       "ebpf-skel: warning: send.bpf.o: map ambiguous: events are bytes: programs send 24 bytes, the size of struct started, struct stopped (say what they are: gen --event ambiguous=started)",
     ]);
-    expect(gen("--event", "ambiguous=started").stderr).not.toContain("map ambiguous");
+    expect((await gen("--event", "ambiguous=started")).stderr).not.toContain("map ambiguous");
     expect(folder.read("send.skel.ts")).toContain("ambiguous: s.RingBuf<Started>;");
-    expect(gen("--event", "ambiguous=started", "--check")).toEqual(upToDate("send.skel.ts"));
-    expect(gen("--check", "--event", "ambiguous=bytes")).toEqual(
+    expect(await gen("--event", "ambiguous=started", "--check")).toEqual(upToDate("send.skel.ts"));
+    expect(await gen("--check", "--event", "ambiguous=bytes")).toEqual(
       failed('send.skel.ts: is out of date (run ebpf-skel gen send.bpf.o --event "ambiguous=bytes")'),
     );
   });
@@ -886,13 +892,13 @@ describe("--event", () => {
     [["--event", "ambiguous"], '--event: expected NAME=TYPE, got "ambiguous" (see ebpf-skel --help)'],
     [["x.bpf.o", "--event", "ambiguous=started"], "--event: is about one object, got 2 (generate them apart)"],
     [["--event", "ambiguous=nope"], "send.bpf.o: map ambiguous: the object has no type nope, got "],
-  ])("%j is misused", (args, message) => {
-    expect(gen(...args).stderr).toContain(message);
+  ])("%j is misused", async (args, message) => {
+    expect((await gen(...args)).stderr).toContain(message);
     expect(folder.list()).not.toContain("send.skel.ts");
   });
 
-  test("inspect shows what is known of events", () => {
-    const { stdout } = folder.run(["inspect", "send.bpf.o"]);
+  test("inspect shows what is known of events", async () => {
+    const { stdout } = await folder.command(["inspect", "send.bpf.o"]);
     expect(stdout).toMatch(
       /two_sizes +ringbuf +4096 bytes +struct closed \| struct opened +events of 16, 32 bytes +inferred\n/,
     );

@@ -1,7 +1,8 @@
 // A module's text in, the same as JavaScript and its declarations out. Generated modules are erasable and declare all that
 // they export, so each half comes from the text alone.
 
-import { ts } from "ts-morph";
+import type { ts } from "ts-morph";
+import { tsMorph } from "./tsmorph.ts";
 
 /** A module for plain JavaScript. */
 export interface JavaScript {
@@ -12,6 +13,7 @@ export interface JavaScript {
 
 /** `text` without its types, and its types alone. */
 export function toJavaScript(text: string): JavaScript {
+  const { ts } = tsMorph;
   const compilerOptions: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,

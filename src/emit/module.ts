@@ -2,7 +2,7 @@
 // real module; declarations go in as structures, in one call.
 
 import { readFileSync } from "node:fs";
-import { type Node, Project, type SourceFile, SyntaxKind } from "ts-morph";
+import type { Node, SourceFile } from "ts-morph";
 import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
@@ -10,7 +10,10 @@ import { formatModule } from "./format.ts";
 import { toJavaScript } from "./javascript.ts";
 import { emitGroups } from "./skeleton.ts";
 import { comment, ident, literal } from "./text.ts";
+import { tsMorph } from "./tsmorph.ts";
 import { emitTypes } from "./types.ts";
+
+const { Project, SyntaxKind } = tsMorph;
 
 /** What a module is made of. */
 export interface ModuleInput {
@@ -100,14 +103,14 @@ export async function emitModule(
   const name = ident(input.names.skeleton);
   const context = { names: input.names, bigEndian: input.model.endian === "big" };
   const project = new Project({ useInMemoryFileSystem: true, skipLoadingLibFiles: true });
+  const types = project.createSourceFile("types.ts", { statements: emitTypes(input.layouts.types, context) });
   const source = project.createSourceFile("skeleton.ts", readFrame().replaceAll("Frame", name));
-  source.insertStatements(source.getInterfaceOrThrow(name).getChildIndex(), emitTypes(input.layouts.types, context));
   const doc = `/** What \`${comment(input.file).replace(/`/g, "'")}\` contains. */`;
   const others = Object.entries(input.others).map(
     ([arch, other]) => `${arch}: { sha256: ${literal(other.sha256)}, object: ${objectThunk(other)} }`,
   );
   const filled = withEdits(source, [
-    { node: source.getInterfaceOrThrow(name).getJsDocs()[0]!, text: doc },
+    { node: source.getInterfaceOrThrow(name).getJsDocs()[0]!, text: `${types.getFullText()}\n${doc}` },
     ...Object.entries(emitGroups(input.model, input.layouts, context)).flatMap(([key, { type, table }]) => [
       typeEdit(source, name, key, type),
       entryEdit(source, name, key, table),

@@ -1,12 +1,15 @@
 // Structs and enums in, declarations as ts-morph structures out: an interface and a codec per struct, a constant object
 // and a type per enum.
 
-import { type StatementStructures, StructureKind, VariableDeclarationKind } from "ts-morph";
+import type { StatementStructures } from "ts-morph";
 import type { EnumLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import { codecOf, initOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
 import { fieldDoc, initDoc, namedDoc, structDoc } from "./doc.ts";
 import { access, ident, literal, property } from "./text.ts";
+import { tsMorph } from "./tsmorph.ts";
+
+const { StructureKind, VariableDeclarationKind } = tsMorph;
 
 /** What emission needs to know besides the layouts. */
 export interface EmitContext {

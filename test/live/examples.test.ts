@@ -1,10 +1,11 @@
 // The examples as a user runs them: compiled, generated, type-checked and started; Ctrl-C ends them.
 
 import { spawn, execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireKernel } from "../../runtime/test/support/kernel.ts";
 
 requireKernel();
@@ -21,39 +22,59 @@ afterAll(() => {
   rmSync(resolve(started, ".."), { recursive: true, force: true });
 });
 
-/** The compiled main.js of an example. */
+/** The programs that the examples' scripts call, by the names that users have them by. */
+const bin = join(folder, "bin");
+mkdirSync(bin);
+symlinkSync("/usr/bin/clang-19", join(bin, "clang"));
+symlinkSync(join(root, "dist/cli/main.js"), join(bin, "ebpf-skel"));
+
+/** The compiled main.js of an example, made by the scripts of its package.json. */
 function build(name: string): string {
   const example = join(folder, name);
   mkdirSync(example);
   for (const file of readdirSync(join(root, "examples", name))) {
-    if (/\.(bpf\.c|ts|json)$/.test(file)) copyFileSync(join(root, "examples", name, file), join(example, file));
+    if (/\.(bpf\.c|ts|json|sh)$/.test(file)) copyFileSync(join(root, "examples", name, file), join(example, file));
   }
-  const source = readdirSync(example).find((file) => file.endsWith(".bpf.c"))!;
-  const object = source.replace(/c$/, "o");
-  const includes = ["-I", "/usr/include/x86_64-linux-gnu"];
-  const run = (command: string, ...args: string[]): unknown => execFileSync(command, args, { cwd: example });
-  run("clang-19", "-g", "-O2", "-target", "bpf", ...includes, "-c", source, "-o", object);
-  run(process.execPath, join(root, "dist/cli/main.js"), "gen", object);
-  run(process.execPath, join(root, "node_modules/typescript/bin/tsc"));
+  const { scripts } = JSON.parse(readFileSync(join(example, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const PATH = [bin, join(root, "node_modules/.bin"), process.env["PATH"]].join(":");
+  for (const script of [scripts["compile"], scripts["generate"], "tsc"])
+    execFileSync("sh", ["-c", script!], { cwd: example, env: { ...process.env, PATH } });
   return join(example, "dist/main.js");
 }
 
-/** Runs `main` until a line of its output matches, starting programs all the while, and ends it with Ctrl-C. */
-async function watch(main: string, args: string[], wanted: (line: string) => boolean): Promise<string[]> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** A process, and what it has written so far. */
+function follow(command: string, args: readonly string[]) {
+  const child = spawn(command, args, { stdio: "pipe" });
   const ended = new Promise((done) => child.once("close", (status, signal) => done(signal ?? status)));
   let text = "";
   let complaint = "";
   child.stdout.setEncoding("utf8").on("data", (more: string) => (text += more));
   child.stderr.setEncoding("utf8").on("data", (more: string) => (complaint += more));
-  const lines = (): string[] => text.split("\n").slice(0, -1);
+  /** Waits until `isSo`, or for the end of the process. */
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo() && child.exitCode === null) await sleep(20);
+  };
+  return { child, ended, until, text: () => text, complaint: () => complaint };
+}
+
+/** Whether a process waits for something. */
+function sleeps(pid: number): boolean {
+  return /\) S /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+}
+
+/** Runs `main` until a line of its output matches, starting programs all the while, and ends it with Ctrl-C. */
+async function watch(main: string, args: string[], wanted: (line: string) => boolean): Promise<string[]> {
+  const { child, ended, until, text, complaint } = follow(process.execPath, [main, ...args]);
+  const lines = (): string[] => text().split("\n").slice(0, -1);
   try {
-    while (!lines().some(wanted) && child.exitCode === null) {
+    await until(() => {
       execFileSync(started);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return lines().some(wanted);
+    });
     child.kill("SIGINT");
-    expect(await ended, complaint).toBe(0);
+    expect(await ended, complaint()).toBe(0);
     return lines();
   } finally {
     child.kill("SIGKILL");
@@ -70,5 +91,57 @@ describe("examples", () => {
     const lines = await watch(build(name), [], (line) => line.endsWith(started));
     expect(lines[0]).toMatch(/^TIME +EVENT +PID +COMM +FILENAME$/);
     expect(lines.find((line) => line.endsWith(started))).toMatch(/^\d\d:\d\d:\d\d EXEC +\d+ +started-by-test +\//);
+  });
+
+  describe("top", () => {
+    let main: string;
+    beforeAll(() => (main = build("top")));
+
+    test("counts and times a process exactly, and tells of its slow call", async () => {
+      // Waits in a read that began too early to be seen, and then in one that does not end.
+      const calls =
+        "sysread STDIN, $_, 1; getppid for 1..10000; select undef, undef, undef, 0.05; sysread STDIN, $_, 1";
+      const perl = spawn("perl", ["-e", calls], { stdio: ["pipe", "ignore", "inherit"] });
+      while (!sleeps(perl.pid!)) await sleep(5);
+      const top = follow(process.execPath, [main, "--interval", "0.3", "--pid", String(perl.pid)]);
+      try {
+        await top.until(() => top.text().split("\n\n").length > 2);
+        perl.stdin.write("x");
+        await top.until(() => / in p?select6?$/m.test(top.text()));
+        top.child.kill("SIGINT");
+        expect(await top.ended, top.complaint()).toBe(0);
+        const counts = [...top.text().matchAll(/^ *\d+  perl +(\d+)( +[\d.]+){3}$/gm)].map(([, count]) =>
+          Number(count),
+        );
+        expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10_001);
+        expect(Number(/ perl +([\d.]+) ms in p?select6?$/m.exec(top.text())![1])).toBeGreaterThanOrEqual(50);
+        expect(top.text()).not.toMatch(/[^\P{Cc}\n]/u);
+      } finally {
+        for (const child of [perl, top.child]) child.kill("SIGKILL");
+      }
+    });
+
+    test("does what keys say, and gives the terminal back", async () => {
+      const command = `exec '${process.execPath}' '${main}' --interval 0.1`;
+      const top = follow("script", ["-qec", `stty rows 10 cols 60; ${command}`, "/dev/null"]);
+      try {
+        for (const [key, answer] of [
+          ["", "> CALLS"],
+          ["s", "> TOTAL ms"],
+          ["+", "slow is 20.000 ms"],
+          [" ", "paused"],
+          ["q", "\x1b[?7h\x1b[?25h\x1b[?1049l"],
+        ] as const) {
+          top.child.stdin.write(key);
+          await top.until(() => top.text().includes(answer));
+        }
+        expect(await top.ended, top.complaint()).toBe(0);
+        const frames = top.text().split("\x1b[H").slice(1);
+        expect(Math.max(...frames.map((frame) => frame.split("\n").length))).toBeLessThanOrEqual(10);
+        expect(top.text().trimEnd().endsWith("\x1b[?1049l")).toBe(true);
+      } finally {
+        top.child.kill("SIGKILL");
+      }
+    });
   });
 });

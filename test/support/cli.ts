@@ -1,6 +1,7 @@
 // The command line as its users have it: the built program in a process of its own, in a folder of its own.
 
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,36 @@ export function ensureBuilt(): void {
   const { status, stdout, stderr } = start("npx", ["tsc", "-b", "runtime", "."], { cwd: repository });
   if (statSync(main, { throwIfNoEntry: false }) === undefined)
     throw new Error(`npx tsc -b runtime . (exit status ${status})\n${stdout}${stderr}`);
+}
+
+/** The process of {@link runInSession}, and a promise that fails when it ends. */
+let session: { readonly child: ChildProcess; readonly ended: Promise<never> } | undefined;
+
+function openSession(): NonNullable<typeof session> {
+  const child = fork(join(import.meta.dirname, "cli-session.mjs"), {
+    env: { ...process.env, NO_COLOR: "1" },
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const ended = once(child, "exit").then(([status]): never => {
+    throw new Error(`the session ended with status ${status}`);
+  });
+  return { child, ended };
+}
+
+/**
+ * Runs a command in a process that runs the others of this test file as well: what it says and its exit status, without the
+ * second that each start takes.
+ */
+export async function runInSession(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const { child, ended } = (session ??= openSession());
+  child.send({ args, cwd, env });
+  const [answer] = (await Promise.race([once(child, "message"), ended])) as [Ended];
+  return answer;
 }
 
 export interface CliOptions {
@@ -66,6 +97,11 @@ export class Folder {
       timeout: 30_000,
       killSignal: "SIGKILL",
     });
+  }
+
+  /** Runs a command here as {@link runInSession} does. */
+  command(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return runInSession(args, this.path, env);
   }
 
   /** Starts `ebpf-skel`; the promise settles with the exit status, or the signal's name. */

@@ -20,6 +20,25 @@ afterAll(() => home.remove());
 const main = join(repository, "dist/cli/main.js");
 const init = (...args: string[]) => run(process.execPath, [main, "init", ...args], { cwd: home.folder });
 
+const node24 = process.env["EBPF_SKEL_NODE24"] ?? join(repository, ".cache/node-24/bin/node");
+
+/** Runs the project until it has told of a program that was started, and ends it with Ctrl-C. */
+async function watchEvents(node: string, cwd: string): Promise<void> {
+  const child = spawn(node, ["dist/main.js"], { cwd });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+  const ended = new Promise((done) => child.on("close", (status, signal) => done(status ?? signal)));
+  try {
+    while (!output.includes("Ctrl-C") && child.exitCode === null) await sleep(20);
+    const started = spawn("true", { stdio: "ignore" });
+    while (!output.includes(`${started.pid} true\n`) && child.exitCode === null) await sleep(20);
+    child.kill("SIGINT");
+    expect(await ended, output).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
 describe("init", () => {
   test("writes a project once, and never over files that are there", () => {
     const { status, stdout } = init("My Tracer");
@@ -31,7 +50,7 @@ describe("init", () => {
     expect(init("My Tracer")).toMatchObject({ status: 1, stderr: expect.stringContaining("is there already") });
   });
 
-  test("the project installs, builds and shows live events as it stands", async () => {
+  test("the project installs, builds and shows live events as it stands, also on Node 24", async () => {
     expect(init("app").status).toBe(0);
     const cwd = join(home.folder, "app");
     // What the registry will have: the packages of this version.
@@ -49,18 +68,6 @@ describe("init", () => {
     const built = run("npm", ["run", "build"], { cwd });
     expect(built, built.stdout + built.stderr).toMatchObject({ status: 0 });
 
-    const child = spawn(process.execPath, ["dist/main.js"], { cwd });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
-    const ended = new Promise((done) => child.on("close", (status, signal) => done(status ?? signal)));
-    try {
-      while (!output.includes("Ctrl-C")) await sleep(20);
-      const started = spawn("true", { stdio: "ignore" });
-      while (!output.includes(`${started.pid} true\n`)) await sleep(20);
-      child.kill("SIGINT");
-      expect(await ended).toBe(0);
-    } finally {
-      child.kill("SIGKILL");
-    }
+    for (const node of [process.execPath, node24]) await watchEvents(node, cwd);
   });
 });

@@ -1,0 +1,226 @@
+// Words in, one command run, its exit status out: 0, 1 when something failed, 2 for wrong usage.
+
+import type { Argv } from "yargs";
+import yargs from "yargs/yargs";
+import { isSkelError } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import { runGen } from "./gen.ts";
+import { report } from "./report.ts";
+
+/** Thrown to leave yargs with status 2 once it has told what is wrong. */
+class UsageError extends Error {}
+
+/** yargs' sentences as ours: lower-case, and in terms of what the user types. */
+function inOurWords(message: string, command: string | undefined): string {
+  if (message.startsWith("Not enough non-option arguments"))
+    return command === "build" ? "name a C source, like prog.bpf.c" : "name a compiled object, like prog.bpf.o";
+  const option = /^Not enough arguments following: (.*)/.exec(message)?.[1];
+  if (option !== undefined) return `${option.length === 1 ? "-" : "--"}${option} needs a value`;
+  return message.slice(0, 1).toLowerCase() + message.slice(1);
+}
+
+/** How modules are made: what `gen` and `build` have in common. */
+function moduleOptions<T>(y: Argv<T>) {
+  return y
+    .option("output", {
+      alias: "o",
+      type: "string",
+      requiresArg: true,
+      describe: "file or folder to write to (beside the object)",
+    })
+    .option("name", { type: "string", requiresArg: true, describe: "name of the skeleton (from the file name)" })
+    .option("int64", {
+      choices: ["bigint", "number"] as const,
+      default: "bigint" as const,
+      requiresArg: true,
+      describe: "64-bit integers as bigints, or as numbers that throw past 2^53",
+    })
+    .option("as", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "show a field as string, bytes, ipv4, ipv6, mac or be: TYPE.FIELD=KIND",
+    })
+    .option("map", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "types of a map that has only sizes: NAME=KEY:VALUE",
+    })
+    .option("event", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "types of the events of a ring buffer or perf buffer: NAME=TYPE[,TYPE], or NAME=bytes",
+    })
+    .option("embed", {
+      type: "boolean",
+      default: true,
+      describe: "hold the object in the module; --no-embed: write NAME.skel.o beside it",
+    })
+    .option("js", { type: "boolean", default: false, describe: "write JavaScript: NAME.skel.js and NAME.skel.d.ts" })
+    .option("arch", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      describe: "the same program for another machine, by Node's name of it: ARCH=OBJECT",
+    })
+    .option("strict", { type: "boolean", default: false, describe: "fail where there is something to warn of" })
+    .option("check", {
+      type: "boolean",
+      default: false,
+      describe: "write nothing, fail when a module is out of date",
+    })
+    .option("watch", { type: "boolean", default: false, describe: "stay, and write again after each change" })
+    .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" });
+}
+
+/** The parser of `args`; commands hand over whether all went well. */
+function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv {
+  return yargs()
+    .scriptName("ebpf-skel")
+    .parserConfiguration({ "populate--": true })
+    .usage("$0 <command>\n\nTyped TypeScript skeletons of compiled BPF objects.")
+    .option("verbose", { type: "boolean", default: false, describe: "show the stack of errors" })
+    .command(
+      "gen <objects..>",
+      "write the TypeScript module of each object",
+      (y) =>
+        moduleOptions(
+          y.positional("objects", {
+            type: "string",
+            array: true,
+            demandOption: true,
+            defaultDescription: "none",
+            describe: "compiled BPF objects (prog.bpf.o)",
+          }),
+        )
+          .example("$0 gen prog.bpf.o", "write prog.skel.ts beside prog.bpf.o")
+          .example("$0 gen build/*.bpf.o -o src/bpf", "write one module each into src/bpf")
+          .example("$0 gen old.bpf.o --map 'seen=u32:struct event'", "say what a legacy map holds")
+          .example("$0 gen prog.bpf.o --event rb=event", "say what a ring buffer carries")
+          .example("$0 gen prog.bpf.o --js", "write prog.skel.js and prog.skel.d.ts")
+          .example("$0 gen prog.bpf.o --arch arm64=prog.arm64.o", "one module for two machines")
+          .example("$0 gen prog.bpf.o --watch", "and again after each change")
+          .example("$0 gen prog.bpf.o --check", "fail in CI when prog.skel.ts is stale"),
+      async (args) => {
+        done(await runGen(args));
+      },
+    )
+    .command(
+      "build <sources..>",
+      "compile C sources with clang and write the module of each",
+      (y) =>
+        moduleOptions(
+          y.positional("sources", {
+            type: "string",
+            array: true,
+            demandOption: true,
+            defaultDescription: "none",
+            describe: "C sources (prog.bpf.c)",
+          }),
+        )
+          .option("clang", { type: "string", requiresArg: true, describe: "the compiler (the newest on the PATH)" })
+          .option("mcpu", {
+            choices: ["v1", "v2", "v3", "v4"] as const,
+            default: "v3" as const,
+            requiresArg: true,
+            describe: "instruction set; v3 needs Linux 5.1, v4 Linux 6.6",
+          })
+          .option("endian", {
+            choices: ["little", "big", "both"] as const,
+            requiresArg: true,
+            describe: "byte order of the target (that of this machine); both: one module for either",
+          })
+          .example("$0 build prog.bpf.c", "write prog.bpf.o and prog.skel.ts")
+          .example("$0 build src/*.bpf.c -o src/bpf -- -Wall -DDEBUG", "with more arguments for clang")
+          .example("$0 build prog.bpf.c --watch", "and again after each change of it or of a header")
+          .example("$0 build prog.bpf.c --check", "fail in CI when prog.skel.ts is not what the source gives"),
+      async ({ sources, "--": flags = [], ...args }) => {
+        // `gen` and `inspect` need no compiler.
+        const { runBuild } = await import("./build.ts");
+        done(await runBuild({ ...args, sources, flags: flags as string[] }));
+      },
+    )
+    .command(
+      "inspect <object>",
+      "show what an object contains",
+      (y) =>
+        y
+          .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
+          .option("json", { type: "boolean", default: false, describe: "print the ObjectModel as JSON" })
+          .option("layout", { type: "boolean", default: false, describe: "draw the bytes of every struct" })
+          .option("type", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            describe: "show these types alone, with their bytes drawn: NAME",
+          })
+          .option("html", {
+            type: "string",
+            requiresArg: true,
+            describe: "write all of it as one page that needs nothing else",
+          })
+          .example("$0 inspect prog.bpf.o", "maps, programs, variables and types with their places")
+          .example("$0 inspect prog.bpf.o --type event", "the bytes of struct event, its holes and its padding")
+          .example("$0 inspect prog.bpf.o --html prog.html", "a page for the browser")
+          .example("$0 inspect prog.bpf.o --json | jq .maps", "the same for programs"),
+      async (args) => {
+        // An unchanged `gen` needs no reader.
+        const { runInspect } = await import("./inspect.ts");
+        runInspect(args);
+      },
+    )
+    .command(
+      "check <object>",
+      "say whether this machine has what an object needs",
+      (y) =>
+        y
+          .positional("object", { type: "string", demandOption: true, describe: "compiled BPF object (prog.bpf.o)" })
+          .option("json", { type: "boolean", default: false, describe: "print the answers as JSON" }),
+      async (args) => {
+        const { runCheck } = await import("./check.ts");
+        done(await runCheck(args));
+      },
+    )
+    .command(
+      "init [folder]",
+      "write a small project that runs as it stands",
+      (y) =>
+        y
+          .positional("folder", { type: "string", default: ".", describe: "where to" })
+          .example("$0 init tracer", "then: cd tracer && npm install && sudo npm start"),
+      async ({ folder }) => {
+        const { runInit } = await import("./init.ts");
+        runInit(folder);
+      },
+    )
+    .demandCommand(1, "name a command")
+    .strict()
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .completion("completion", "print a script that completes commands for bash or zsh")
+    .version(VERSION)
+    .help()
+    .fail((message, error) => {
+      // yargs throws some of what it finds wrong itself.
+      if (error !== undefined && error !== null && error.name !== "YError") throw error;
+      throw new UsageError(inOurWords(message ?? error?.message ?? "wrong usage", args[0]));
+    });
+}
+
+/** Runs the command that `args` name; its exit status. What it has to say goes to stdout and stderr. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  let ok = true;
+  try {
+    await makeParser(args, (went) => (ok = went)).parseAsync(args);
+    return ok ? 0 : 1;
+  } catch (e) {
+    if (e instanceof UsageError) {
+      process.stderr.write(`ebpf-skel: ${e.message} (see ebpf-skel --help)\n`);
+      return 2;
+    }
+    // Anything but a SkelError is a fault of this program: its stack is what a report of it needs.
+    report(e, args.includes("--verbose") || !isSkelError(e));
+    return isSkelError(e, "ERR_OPTION") ? 2 : 1;
+  }
+}
