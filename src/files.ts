@@ -32,18 +32,18 @@ type Doing = "read" | "written";
 const REASONS: Readonly<Record<string, string | Readonly<Record<Doing, string>>>> = {
   ENOENT: {
     read: "no such file (compile it first, or check the path)",
-    written: "no such folder (make it first, or name another with --output)",
+    written: "no such folder (make it first, or name another)",
   },
   EACCES: {
     read: "permission denied (check the rights of the file and of its folders)",
-    written: "permission denied (check the rights of the folder, or name another with --output)",
+    written: "permission denied (check the rights of the folder, or name another)",
   },
   EPERM: "permission denied (check the rights and attributes of the file)",
-  EISDIR: "a folder (remove it, or name another file with --output)",
+  EISDIR: "a folder (remove it, or name another file)",
   ENOTDIR: "a part of the path that is no folder (check the path)",
   ENOSPC: "no space left on the disk (free some; nothing was changed)",
   EDQUOT: "no quota left on the disk (free some; nothing was changed)",
-  EROFS: "a read-only file system (name another folder with --output)",
+  EROFS: "a read-only file system (name another folder)",
   ENAMETOOLONG: "a name that is too long (choose a shorter one)",
   ELOOP: "symbolic links in a circle (remove one of them)",
 };

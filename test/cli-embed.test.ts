@@ -137,7 +137,7 @@ describe("gen --no-embed", () => {
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr:
-        "ebpf-skel: x.skel.o: cannot be written, got EISDIR, a folder (remove it, or name another file with --output)\n",
+        "ebpf-skel: x.skel.o: cannot be written, got EISDIR, a folder (remove it, or name another file)\n",
     });
     expect(folder.list()).toEqual(["x.bpf.o", "x.skel.o"]);
   });

@@ -512,7 +512,7 @@ describe("an output that cannot be written", () => {
       title: "a folder",
       name: "folder",
       make: (path: string) => mkdirSync(path),
-      message: "cannot be written, got EISDIR, a folder (remove it, or name another file with --output)",
+      message: "cannot be written, got EISDIR, a folder (remove it, or name another file)",
     },
     {
       title: "a pipe",
@@ -566,7 +566,7 @@ describe("an output that cannot be written", () => {
   });
 
   test.each([
-    ["missing/x.ts", "ENOENT, no such folder (make it first, or name another with --output)"],
+    ["missing/x.ts", "ENOENT, no such folder (make it first, or name another)"],
     ["x.bpf.o/x.ts", "ENOTDIR, a part of the path that is no folder (check the path)"],
   ])("%s", async (output, why) => {
     expect(await folder.command(["gen", "x.bpf.o", "-o", output])).toEqual(
@@ -589,7 +589,7 @@ describe("an output that cannot be written", () => {
     chmodSync(folder.path, 0o755);
     expect(folder.run(["gen", "x.bpf.o", "-o", "locked"], { under: WITHOUT_CAPABILITIES })).toEqual(
       failed(
-        "locked/x.skel.ts: cannot be written, got EACCES, permission denied (check the rights of the folder, or name another with --output)",
+        "locked/x.skel.ts: cannot be written, got EACCES, permission denied (check the rights of the folder, or name another)",
       ),
     );
     expect(folder.list("locked")).toEqual(["x.skel.ts"]);
@@ -638,7 +638,7 @@ describe("an output that cannot be written", () => {
       printf old > out/x.skel.ts
       mount -o remount,ro out`);
     expect(lines).toEqual([
-      "ebpf-skel: out/x.skel.ts: cannot be written, got EROFS, a read-only file system (name another folder with --output)",
+      "ebpf-skel: out/x.skel.ts: cannot be written, got EROFS, a read-only file system (name another folder)",
       "status 1",
       "x.skel.ts",
       "old",
