@@ -95,9 +95,13 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+function removeAll(): void {
+  temporary.forEach(remove);
+}
+
 /** Has the end of the program remove what is half made. */
 export function removeAtExit(): void {
-  process.on("exit", () => temporary.forEach(remove));
+  process.off("exit", removeAll).on("exit", removeAll);
 }
 
 /**

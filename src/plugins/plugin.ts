@@ -120,6 +120,7 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
     name: "ebpf-skel",
     enforce: "pre",
     vite: {
+      config: () => ({ ssr: { external: ["@ebpf-skel/runtime", "koffi"] } }),
       configResolved(config) {
         serves = config.command === "serve";
       },
@@ -135,8 +136,8 @@ export const factory: UnpluginFactory<PluginOptions | undefined> = (options = {}
       new compiler.rspack.ExternalsPlugin(type, EXTERNAL).apply(compiler);
     },
     async resolveId(id, importer) {
-      // webpack and rspack have a plugin for that.
-      if (EXTERNAL.test(id)) return isWebpack ? null : { id, external: true };
+      // webpack and rspack have a plugin for that, a server of Vite an option.
+      if (EXTERNAL.test(id)) return isWebpack || serves ? null : { id, external: true };
       if (!MODULE.test(id) || !(isAbsolute(id) || (id.startsWith(".") && importer !== undefined))) return null;
       const place = placeOf(resolve(dirname(importer ?? ""), id), js);
       if (place === undefined) return null;

@@ -142,3 +142,24 @@ test("a change of a header reaches the output of `vite build --watch`, and a mis
     child.kill("SIGKILL");
   }
 });
+
+test("Vite's server runs the module, and anew when a header has changed", () => {
+  project.write("step.h", "#define STEP 1\n__u64 more[STEP];\n");
+  project.write("served.js", 'export { Prog } from "./prog.skel.ts";\n');
+  const served = bundle(`
+    import { writeFileSync } from "node:fs";
+    import { createServer } from "vite";
+    import { ebpfSkel } from "ebpf-skel/vite";
+    const server = await createServer({ configFile: false, logLevel: "error", appType: "custom",
+      server: { middlewareMode: true, ws: false }, plugins: [ebpfSkel()] });
+    const count = async () => {
+      const { Prog } = await server.ssrLoadModule("/served.js");
+      const open = Prog.open();
+      try { return open.bss.more.length; } finally { open.close(); }
+    };
+    console.log(await count());
+    writeFileSync("step.h", "#define STEP 2\\n__u64 more[STEP];\\n");
+    while ((await count()) !== 2) await new Promise((done) => setTimeout(done, 50));
+    await server.close();`);
+  expect(served).toEqual({ status: 0, stdout: "1\n", stderr: "" });
+});
