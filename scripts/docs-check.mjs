@@ -4,7 +4,7 @@
 //   node scripts/docs-check.mjs [FOLDER]      the pages below FOLDER, else those of the project
 //
 // - TypeScript and JavaScript compile, each block as a module beside those of fixtures/. What a short block leaves out stands in a
-//   comment before it, which readers do not see: <!-- ts CODE -->.
+//   comment before it, which readers do not see: <!-- ts CODE -->. The declarations of docs/api come from what compiles.
 // - Commands of ours, in blocks and in `code`, exist with each option, and so does each `npm run SCRIPT`.
 // - JSON parses. Links lead to a file that is there and to a heading of it, as GitHub makes anchors.
 
@@ -171,10 +171,13 @@ function* checkBlocks({ blocks, open }) {
   if (open !== undefined) yield [open.line - 1, "a block that does not end"];
 }
 
+/** Pages that hold declarations, not programs. */
+const isReference = (path) => path.startsWith("docs/api/");
+
 /** Compiles all blocks in one run of tsc; yields page, line and what tsc says. */
 function* compile(pages) {
   const blocks = [...pages].flatMap(([path, page]) => page.blocks.map((block) => ({ path, ...block })));
-  const sources = blocks.filter(({ language }) => language === "ts" || language === "js");
+  const sources = blocks.filter(({ path, language }) => /^[tj]s$/.test(language) && !isReference(path));
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-docs-"));
   try {
     const modules = join(folder, "pages");
