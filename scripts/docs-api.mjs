@@ -64,7 +64,9 @@ const pages = [
   {
     name: "generator",
     title: "The generator",
-    about: "The library `ebpf-skel`, and the options of its plugins for bundlers.",
+    about:
+      "The library `ebpf-skel`, and its plugins for bundlers: `ebpf-skel/vite`, `/rollup`, `/rolldown`, `/esbuild`, `/webpack` and `/rspack` " +
+      "have the same function with the same options.",
     from: ["dist/generate", "dist/build/", "dist/options", "dist/errors", "dist/inspect", "dist/plugins/"],
   },
   {

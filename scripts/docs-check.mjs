@@ -5,7 +5,7 @@
 //
 // - TypeScript and JavaScript compile, each block as a module beside those of fixtures/. What a short block leaves out stands in a
 //   comment before it, which readers do not see: <!-- ts CODE -->. The declarations of docs/api come from what compiles.
-// - Commands of ours, in blocks and in `code`, exist with each option, and so does each `npm run SCRIPT`.
+// - Commands of ours, in blocks of any language and in `code`, exist with each option, and so does each `npm run SCRIPT`.
 // - JSON parses. Links lead to a file that is there and to a heading of it, as GitHub makes anchors.
 
 import { spawnSync } from "node:child_process";
@@ -137,11 +137,16 @@ function* checkShell(line, commands, scripts) {
   }
 }
 
+/** The command of ours in a line of something else: a recipe, a unit, `"scripts"` of JSON. */
+function commandIn(line) {
+  return /(?<![\w@-])(?:ebpf-skel|npm run) [^"]*/.exec(line)?.[0] ?? "";
+}
+
 function* checkCommands({ blocks, prose }, commands, scripts) {
   for (const { language, line, lines } of blocks)
-    if (language === "sh")
-      for (const [i, text] of lines.entries())
-        for (const what of checkShell(text, commands, scripts)) yield [line + i, what];
+    for (const [i, text] of lines.entries())
+      for (const what of checkShell(language === "sh" ? text : commandIn(text), commands, scripts))
+        yield [line + i, what];
   for (const [i, text] of prose.entries())
     for (const [, code] of text.matchAll(/`([^`]+)`/g))
       for (const what of checkShell(code, commands, scripts)) yield [i + 1, what];

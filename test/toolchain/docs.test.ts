@@ -51,6 +51,18 @@ const wrong: readonly [what: string, page: string, line: number, problem: string
     1,
     "ebpf-skel gen --fast: no such option",
   ],
+  [
+    "a wrong option in a script",
+    '```json\n{\n  "scripts": { "build": "ebpf-skel build a.bpf.c --fast && tsc" }\n}\n```\n',
+    3,
+    "ebpf-skel build --fast: no such option",
+  ],
+  [
+    "a wrong command in a recipe",
+    "```makefile\nall:\n\tnpx ebpf-skel make a.o\n```\n",
+    3,
+    "ebpf-skel make: no such command",
+  ],
   ["a script that is not there", "```sh\nnpm run demos\n```\n", 2, "npm run demos: no such script"],
   ["a file that is not there", "one\n[two](three.md)\n", 2, "three.md: no such file"],
   ["a file outside of the project", "[a](../a.md)\n", 1, "../a.md: no such file"],

@@ -138,9 +138,9 @@ export type Anchor = "all" | Program | Link | { readonly progId: number } | { re
 
 /** Where a program runs among those of the same hook; last when left out. */
 export interface OrderOptions {
-  /** Right before that program or link. */
+  /** Just before that one; `"all"`: before every other. */
   readonly before?: Anchor | undefined;
-  /** Right after that program or link. */
+  /** Just after that one; `"all"`: after every other. */
   readonly after?: Anchor | undefined;
   /** Attach only if the hook is at this revision (`bpftool net`); otherwise ESTALE. */
   readonly expectedRevision?: bigint | undefined;
