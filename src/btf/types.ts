@@ -4,9 +4,11 @@
 /** Index into {@link Btf.types}; 0 is `void`. */
 export type TypeId = number;
 
+/** `void`: type 0 alone. */
 export interface BtfVoid {
   readonly kind: "void";
 }
+/** An integer, a `char` or a `bool`. */
 export interface BtfInt {
   readonly kind: "int";
   readonly name: string;
@@ -18,21 +20,25 @@ export interface BtfInt {
   /** Bit offset of an old-style bitfield within the integer. */
   readonly bitOffset: number;
 }
+/** A floating-point number; `size` is in bytes. */
 export interface BtfFloat {
   readonly kind: "float";
   readonly name: string;
   readonly size: number;
 }
+/** A pointer to `type`. */
 export interface BtfPtr {
   readonly kind: "ptr";
   readonly type: TypeId;
 }
+/** `length` elements of `type`. */
 export interface BtfArray {
   readonly kind: "array";
   readonly type: TypeId;
   readonly indexType: TypeId;
   readonly length: number;
 }
+/** A member of a struct or union. */
 export interface BtfMember {
   /** "" for an anonymous member. */
   readonly name: string;
@@ -43,17 +49,20 @@ export interface BtfMember {
   /** Width in bits of a bitfield, in either encoding (kind_flag or {@link BtfInt.bits}), else 0. */
   readonly bitSize: number;
 }
+/** A struct or union; `size` is in bytes, and an anonymous one has the name "". */
 export interface BtfStruct {
   readonly kind: "struct" | "union";
   readonly name: string;
   readonly size: number;
   readonly members: readonly BtfMember[];
 }
+/** A named value of an enum. */
 export interface BtfEnumValue {
   readonly name: string;
   /** A decimal number as text, exact also for 64 bits and JSON. */
   readonly value: string;
 }
+/** An enum; `size` is in bytes, and an anonymous one has the name "". */
 export interface BtfEnum {
   readonly kind: "enum" | "enum64";
   readonly name: string;
@@ -61,52 +70,62 @@ export interface BtfEnum {
   readonly signed: boolean;
   readonly values: readonly BtfEnumValue[];
 }
+/** A struct or union that is declared and not defined. */
 export interface BtfFwd {
   readonly kind: "fwd";
   readonly name: string;
   readonly of: "struct" | "union";
 }
+/** Another name of `type`. */
 export interface BtfTypedef {
   readonly kind: "typedef";
   readonly name: string;
   readonly type: TypeId;
 }
+/** `type` with a qualifier. */
 export interface BtfModifier {
   readonly kind: "const" | "volatile" | "restrict";
   readonly type: TypeId;
 }
+/** A pointed-to `type` with `__attribute__((btf_type_tag("name")))`. */
 export interface BtfTypeTag {
   readonly kind: "type_tag";
   readonly name: string;
   readonly type: TypeId;
 }
+/** A function; `type` is its prototype, a {@link BtfFuncProto}. */
 export interface BtfFunc {
   readonly kind: "func";
   readonly name: string;
   readonly type: TypeId;
   readonly linkage: "static" | "global" | "extern";
 }
+/** A parameter of a function. */
 export interface BtfParam {
   readonly name: string;
   readonly type: TypeId;
 }
+/** What a function takes and returns. */
 export interface BtfFuncProto {
   readonly kind: "func_proto";
   readonly returnType: TypeId;
   /** A last parameter without name and type (`void`) stands for `...`. */
   readonly params: readonly BtfParam[];
 }
+/** A global variable of `type`. */
 export interface BtfVar {
   readonly kind: "var";
   readonly name: string;
   readonly type: TypeId;
   readonly linkage: "static" | "global" | "extern";
 }
+/** Where a variable lies in its section; `offset` and `size` are in bytes. */
 export interface BtfSecInfo {
   readonly type: TypeId;
   readonly offset: number;
   readonly size: number;
 }
+/** A section of variables, such as `.bss`. */
 export interface BtfDatasec {
   readonly kind: "datasec";
   readonly name: string;
@@ -115,6 +134,7 @@ export interface BtfDatasec {
   /** Variables (and functions, in `.ksyms`); offsets are 0 as clang leaves them, see libbpf `btf_fixup_datasec`. */
   readonly vars: readonly BtfSecInfo[];
 }
+/** A tag on a declaration: `__attribute__((btf_decl_tag("name")))`. */
 export interface BtfDeclTag {
   readonly kind: "decl_tag";
   readonly name: string;
@@ -123,6 +143,7 @@ export interface BtfDeclTag {
   readonly componentIndex: number;
 }
 
+/** A BTF type, told apart by `kind`. */
 export type BtfType =
   | BtfVoid
   | BtfInt
@@ -141,6 +162,7 @@ export type BtfType =
   | BtfDatasec
   | BtfDeclTag;
 
+/** The kinds of BTF types. */
 export type BtfKind = BtfType["kind"];
 
 /**

@@ -101,6 +101,7 @@ export interface SecDef {
   readonly since: string;
 }
 
+/** What a program is attached by, from its section; "unknown" where that does not tell. */
 export type ProgramKind =
   | "socket"
   | "sk_reuseport"
@@ -166,6 +167,7 @@ export interface StructOpsModel {
   readonly autocreate: boolean;
 }
 
+/** Something of an object that a user should know of and that does not stop generation. */
 export interface Warning {
   /** Path to the place: "map rb". */
   readonly where: string;

@@ -13,12 +13,15 @@ export interface CookieOptions {
 
 /** Options of a tracepoint; left out: those of the section, `tracepoint/CATEGORY/NAME`. */
 export interface TracepointOptions extends CookieOptions {
+  /** A folder of tracefs/events: "syscalls". */
   readonly category?: string | undefined;
+  /** A folder of the category: "sys_enter_execve". */
   readonly name?: string | undefined;
 }
 
 /** Options of a raw tracepoint; left out: that of the section. A cookie needs libbpf 1.4 and Linux 6.10. */
 export interface RawTracepointOptions extends CookieOptions {
+  /** As the kernel has it: "sched_switch". */
   readonly name?: string | undefined;
 }
 
@@ -53,6 +56,7 @@ export interface UprobeOptions extends CookieOptions {
 
 /** Options of a USDT probe. */
 export interface UsdtOptions extends CookieOptions {
+  /** The binary or shared library that has the probe. */
   readonly path: string;
   readonly provider: string;
   readonly name: string;
@@ -67,7 +71,9 @@ export interface UsdtOptions extends CookieOptions {
 export interface KprobeMultiOptions {
   /** Functions of /sys/kernel/tracing/available_filter_functions: `*` is any text, `?` one character. */
   readonly pattern?: string | undefined;
+  /** Functions by name, in place of `pattern`. */
   readonly syms?: readonly string[] | undefined;
+  /** Functions by address, in place of `pattern`. */
   readonly addrs?: readonly bigint[] | undefined;
   /** One for each of `syms` or `addrs`. */
   readonly cookies?: readonly bigint[] | undefined;
@@ -132,7 +138,9 @@ export type Anchor = "all" | Program | Link | { readonly progId: number } | { re
 
 /** Where a program runs among those of the same hook; last when left out. */
 export interface OrderOptions {
+  /** Just before that one; `"all"`: before every other. */
   readonly before?: Anchor | undefined;
+  /** Just after that one; `"all"`: after every other. */
   readonly after?: Anchor | undefined;
   /** Attach only if the hook is at this revision (`bpftool net`); otherwise ESTALE. */
   readonly expectedRevision?: bigint | undefined;
@@ -162,6 +170,7 @@ export interface CgroupOptions extends OrderOptions {
  * map. Detaching takes it from those that come later.
  */
 export interface SockmapOptions {
+  /** A SockMap or SockHash. */
   readonly map: { readonly fd: number };
   /** What SEC("sk_skb") alone does not say. */
   readonly hook?: "stream_parser" | "stream_verdict" | "verdict" | undefined;
@@ -200,6 +209,7 @@ export type PerfEventOptions = CookieOptions &
 
 /** Options of a program that replaces a function of another: those that `setAttachTarget` named when left out. */
 export interface FreplaceOptions extends CookieOptions {
+  /** A loaded program, which has the function. */
   readonly target?: Program | undefined;
   /** A function of `target` that is not static. */
   readonly func?: string | undefined;

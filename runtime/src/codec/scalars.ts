@@ -20,60 +20,70 @@ export const bool: Codec<boolean> = /*@__PURE__*/ scalar(
   (m, at) => m.bool(at),
   (m, at, v) => m.setBool(at, v),
 );
+/** `u8`: one byte, unsigned; writing a value out of range is a ValueError. */
 export const u8: Codec<number> = /*@__PURE__*/ scalar(
   "u8",
   1,
   (m, at) => m.u8(at),
   (m, at, v) => m.setU8(at, v),
 );
+/** `u16`: 2 bytes, unsigned; writing a value out of range is a ValueError. */
 export const u16: Codec<number> = /*@__PURE__*/ scalar(
   "u16",
   2,
   (m, at) => m.u16(at),
   (m, at, v) => m.setU16(at, v),
 );
+/** `u32`: 4 bytes, unsigned; writing a value out of range is a ValueError. */
 export const u32: Codec<number> = /*@__PURE__*/ scalar(
   "u32",
   4,
   (m, at) => m.u32(at),
   (m, at, v) => m.setU32(at, v),
 );
+/** `u64`: 8 bytes, unsigned, as a `bigint`; writing a value out of range is a ValueError. */
 export const u64: Codec<bigint> = /*@__PURE__*/ scalar(
   "u64",
   8,
   (m, at) => m.u64(at),
   (m, at, v) => m.setU64(at, v),
 );
+/** `u128`: 16 bytes, unsigned, as a `bigint`; writing a value out of range is a ValueError. */
 export const u128: Codec<bigint> = /*@__PURE__*/ scalar(
   "u128",
   16,
   (m, at) => m.u128(at),
   (m, at, v) => m.setU128(at, v),
 );
+/** `s8`: one byte, signed; writing a value out of range is a ValueError. */
 export const s8: Codec<number> = /*@__PURE__*/ scalar(
   "s8",
   1,
   (m, at) => m.s8(at),
   (m, at, v) => m.setS8(at, v),
 );
+/** `s16`: 2 bytes, signed; writing a value out of range is a ValueError. */
 export const s16: Codec<number> = /*@__PURE__*/ scalar(
   "s16",
   2,
   (m, at) => m.s16(at),
   (m, at, v) => m.setS16(at, v),
 );
+/** `s32`: 4 bytes, signed; writing a value out of range is a ValueError. */
 export const s32: Codec<number> = /*@__PURE__*/ scalar(
   "s32",
   4,
   (m, at) => m.s32(at),
   (m, at, v) => m.setS32(at, v),
 );
+/** `s64`: 8 bytes, signed, as a `bigint`; writing a value out of range is a ValueError. */
 export const s64: Codec<bigint> = /*@__PURE__*/ scalar(
   "s64",
   8,
   (m, at) => m.s64(at),
   (m, at, v) => m.setS64(at, v),
 );
+/** `s128`: 16 bytes, signed, as a `bigint`; writing a value out of range is a ValueError. */
 export const s128: Codec<bigint> = /*@__PURE__*/ scalar(
   "s128",
   16,

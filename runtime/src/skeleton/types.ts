@@ -130,7 +130,9 @@ export interface OpenMap<H = BpfMap> {
   readonly type: string;
   /** In bytes. */
   readonly keySize: number;
+  /** In bytes; of a per-CPU map, for one CPU. */
   readonly valueSize: number;
+  /** How many entries at most; how many bytes, of a ring buffer. */
   maxEntries: number;
   /** BPF_F_* of `enum` in linux/bpf.h. */
   flags: number;
@@ -150,6 +152,7 @@ export interface OpenMap<H = BpfMap> {
 
 /** A function of the kernel, or of a loaded program where `prog` or its descriptor `fd` is given. */
 export interface AttachTarget {
+  /** Its name. */
   readonly func: string;
   readonly prog?: BpfProgram | undefined;
   readonly fd?: number | undefined;
