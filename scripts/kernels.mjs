@@ -67,7 +67,10 @@ async function bundle(files, output) {
     target: "node20",
     plugins: [resolve],
     external: ["esbuild", "koffi"],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    // Under a name that no test file has: the bundle's own imports are below it.
+    banner: {
+      js: 'import * as bundle$module from "node:module"; const require = bundle$module.createRequire(import.meta.url);',
+    },
     logLevel: "warning",
   });
 }

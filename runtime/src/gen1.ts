@@ -62,7 +62,7 @@ export { queue, type QueueMap, stack, type StackMap } from "./maps/queue.ts";
 export { lpmTrie, type LpmTrieMap } from "./maps/trie.ts";
 export type { Program } from "./program.ts";
 export { section } from "./sections.ts";
-export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
+export type { DeepReadonly, Elements, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
 export { structOps, type StructOpsFunc } from "./structops.ts";
 export { skeleton } from "./skeleton.ts";
 export { base64, file } from "./skeleton/carried.ts";

@@ -13,6 +13,8 @@ import * as chai from "chai";
 import * as node from "node:test";
 import { format } from "node:util";
 
+export { expectTypeOf } from "expect-type";
+
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
