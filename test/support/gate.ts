@@ -72,6 +72,7 @@ const VIEWS = ["ipv4", "ipv6", "mac", "be16", "be32", "be64"];
 const RUNTIME: ReadonlySet<string> = new Set([
   ...SCALARS,
   ...[
+    "fixed",
     "tail",
     "tailBytes",
     "tailText",
