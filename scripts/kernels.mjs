@@ -113,24 +113,38 @@ function commandLineOf(file) {
   return /^\/\/ kernel command line: (.*)$/m.exec(readFileSync(source(file), "utf8"))?.[1] ?? "";
 }
 
+const isAtLeast = (version, least) => version.localeCompare(least, undefined, { numeric: true }) >= 0;
+
+/** Why a test file is none for Linux `version`, by its line `// needs Linux 6.9: REASON`; undefined where it is one. */
+function whyNotOn(version, file) {
+  const [, least, reason] = /^\/\/ needs Linux (\d+\.\d+): (.*)$/m.exec(readFileSync(source(file), "utf8")) ?? [];
+  return least === undefined || isAtLeast(version, least) ? undefined : `needs Linux ${least}: ${reason}`;
+}
+
 /**
  * Runs `files` on the kernel in `folder`, booted once for each command line that they want; each test as `{ name, status, why, ms }`.
  * @throws Error when the guest or the process did not come to its end
  */
 export async function runOnKernel(folder, files, options) {
+  const version = /linux-image-(\d+\.\d+)/.exec(folder)?.[1] ?? "";
   const ends = [];
-  for (const append of new Set(files.map(commandLineOf)))
+  const skipped = files.flatMap((name) => {
+    const why = whyNotOn(version, name);
+    return why === undefined ? [] : [{ name, status: "skipped", why, ms: 0 }];
+  });
+  const fitting = files.filter((name) => whyNotOn(version, name) === undefined);
+  for (const append of new Set(fitting.map(commandLineOf)))
     ends.push(
       await runInBoot(
         folder,
-        files.filter((file) => commandLineOf(file) === append),
+        fitting.filter((file) => commandLineOf(file) === append),
         append,
         options,
       ),
     );
   return {
-    status: Math.max(...ends.map(({ status }) => status)),
-    tests: ends.flatMap(({ tests }) => tests),
+    status: Math.max(0, ...ends.map(({ status }) => status)),
+    tests: [...skipped, ...ends.flatMap(({ tests }) => tests)],
     stderr: ends.map(({ stderr }) => stderr).join(""),
   };
 }
