@@ -104,6 +104,7 @@ const busy = [
   "so does a per-CPU hash",
   "so does a trie",
   "gives up on a map that changes faster than it walks",
+  "gives every line of a flood, in order, or counts it as lost",
   // It measures processor time.
   "waits for lines without turning in circles",
 ];
