@@ -313,7 +313,9 @@ describe("a pinned link", () => {
   test("takes another program where its kind can", () => {
     const cgroup = makeCgroup("pinned");
     try {
-      using groups = AttachCgroup.load();
+      using opening = AttachCgroup.open();
+      opening.progs.on_connect_unix.autoload = isAtLeast(release(), "6.7");
+      using groups = opening.load();
       groups.progs.note_1.attach({ cgroup: cgroup.path }).pin(pinned());
       using opened = openLink(pinned());
       opened.update(groups.progs.note_2);
