@@ -32,6 +32,7 @@ const objects = [
   { name: "resize" },
   { name: "arena", cpu: "v4" },
   { name: "types" },
+  { name: "unions" },
   { name: "maps" },
   { name: "fds" },
   { name: "kinds" },

@@ -17,10 +17,11 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
 } from "node:fs";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const QEMU = "qemu-system-x86_64";
@@ -77,11 +78,13 @@ function findKernel(folder) {
   if (name === undefined) throw new Error(`${folder}: no boot/vmlinuz-* (an unpacked kernel package is expected)`);
   const release = name.slice("vmlinuz-".length);
   const image = join(folder, "boot", name);
+  // The guest looks these up below its own mount of this machine's root, where a link to an absolute path leads nowhere.
+  const real = realpathSync(folder);
   return {
     release,
     image,
-    config: resolve(folder, `boot/config-${release}`),
-    modules: resolve(folder, "lib/modules", release),
+    config: join(real, `boot/config-${release}`),
+    modules: join(real, "lib/modules", release),
   };
 }
 

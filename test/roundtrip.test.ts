@@ -77,8 +77,12 @@ function cover(
         keys,
       );
     case "struct":
-      for (const field of (types.get(layout.type) as StructLayout).fields)
-        cover(field.layout, at + field.offset, bytes, mask, types, big, keys);
+      for (const { layout: part, offset } of (types.get(layout.type) as StructLayout).fields) {
+        // What does not end the record has no tail, nor has what ends it.
+        if (layout.fixed === true && part.kind === "tail") continue;
+        const inner: Layout = layout.fixed === true && part.kind === "struct" ? { ...part, fixed: true } : part;
+        cover(inner, at + offset, bytes, mask, types, big, keys);
+      }
   }
 }
 

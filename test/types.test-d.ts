@@ -34,6 +34,7 @@ import type { Resize } from "../fixtures/resize.skel.ts";
 import { DivideArgs, Runs } from "../fixtures/runs.skel.ts";
 import { StructOps } from "../fixtures/struct_ops.skel.ts";
 import { type ConnKey, type ConnStats, Types } from "../fixtures/types.skel.ts";
+import type { Unions } from "../fixtures/unions.skel.ts";
 
 declare const counter: Loaded<ExecveCounter>;
 declare const open: Open<Globals>;
@@ -43,6 +44,8 @@ declare const resized: Loaded<Resize>;
 declare const programs: Loaded<Programs>;
 declare const runs: Loaded<Runs>;
 declare const types: Loaded<Types>;
+declare const unionsOpen: Open<Unions>;
+declare const unions: Loaded<Unions>;
 declare const fds: Loaded<Fds>;
 declare const socket: import("node:net").Socket;
 declare const tally: Tally;
@@ -383,6 +386,43 @@ declare const trace: Loaded<AttachTrace>;
   types.maps.flows.set(1n, { ...flow, from: {} });
   // @ts-expect-error v4 is a number
   types.maps.flows.set(1n, { ...flow, from: { v4: "1" } });
+}
+
+// The same of a global, before load and after it, also in a struct, and of an array's elements.
+{
+  unionsOpen.rodata.listen = { v4: 1 };
+  unionsOpen.rodata.friends = [{ from: { v6: new Uint8Array(16) }, ports: [1, 2], seen: 0n }];
+  unionsOpen.rodata.$at("friends").set(1, { from: { v4: 1 }, port: 2, seen: 0n });
+  unionsOpen.rodata.target_tgid = 1;
+  unions.data.gateway = { v4: 1 };
+  unions.data.gateway = unions.data.gateway;
+  unions.data.gateway = { ...unions.data.gateway };
+  unions.data.gateway satisfies { readonly v4: number; readonly v6: Readonly<Uint8Array> };
+  unions.bss.peer = { from: { v4: 1 }, ports: [1, 2], seen: 3n };
+  unions.bss.peer.from.v4 satisfies number;
+  unions.bss.routes = [{ v4: 1 }, unions.data.gateway];
+  unions.bss.$at("routes").set(0, { v4: 1 });
+  unions.bss.$at("routes").get(0).v4 satisfies number;
+  unions.rodata.listen.v4 satisfies number;
+  unions.rodata.$at("friends").get(0).port satisfies number;
+  // @ts-expect-error a union needs a member
+  unions.data.gateway = {};
+  // @ts-expect-error v4 is a number
+  unionsOpen.rodata.listen = { v4: "1" };
+  // @ts-expect-error seen is missing
+  unions.bss.peer = { from: { v4: 1 }, port: 1 };
+  // @ts-expect-error what is read is a copy
+  unions.data.gateway.v4 = 1;
+  // @ts-expect-error a copy all the way down
+  unions.bss.peer.from.v4 = 1;
+  // @ts-expect-error constants are readonly after load
+  unions.rodata.listen = { v4: 1 };
+  // @ts-expect-error their elements too
+  unions.rodata.$at("friends").set(0, unions.rodata.friends[0]);
+  // @ts-expect-error no array
+  unions.data.$at("gateway");
+  // @ts-expect-error an element needs a member
+  unions.bss.$at("routes").set(0, {});
 }
 
 // A per-CPU map has a value for each CPU; `fill` takes one for all.

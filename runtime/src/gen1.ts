@@ -9,7 +9,7 @@ export { key } from "./codec/key.ts";
 export { be16, be32, be64, ipv4Text as ipv4, ipv6Text as ipv6, macText as mac } from "./codec/network.ts";
 export { bool, f32, f64, s128, s16, s32, s64, s64n, s8, u128, u16, u32, u64, u64n, u8 } from "./codec/scalars.ts";
 export { struct } from "./codec/struct.ts";
-export { tail, tailBytes, tailText } from "./codec/tail.ts";
+export { fixed, tail, tailBytes, tailText } from "./codec/tail.ts";
 export type { Init } from "./codec/union.ts";
 export type { Memory } from "./memory.ts";
 
@@ -62,7 +62,7 @@ export { queue, type QueueMap, stack, type StackMap } from "./maps/queue.ts";
 export { lpmTrie, type LpmTrieMap } from "./maps/trie.ts";
 export type { Program } from "./program.ts";
 export { section } from "./sections.ts";
-export type { DeepReadonly, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
+export type { DeepReadonly, Elements, ReadonlySection, Section, SectionSpec } from "./sections/types.ts";
 export { structOps, type StructOpsFunc } from "./structops.ts";
 export { skeleton } from "./skeleton.ts";
 export { base64, file } from "./skeleton/carried.ts";

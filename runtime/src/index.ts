@@ -18,7 +18,7 @@ export {
   type FieldTable,
   type StructOptions,
 } from "./codec/struct.ts";
-export { tail, tailBytes, tailText } from "./codec/tail.ts";
+export { fixed, tail, tailBytes, tailText } from "./codec/tail.ts";
 export type { Init, Part, Union } from "./codec/union.ts";
 export { Memory, type ByteOrder } from "./memory.ts";
 

@@ -9,6 +9,7 @@ import type { Ended, Held } from "./link/held.ts";
 import { type LinkInfo, readLinkInfo } from "./link/info.ts";
 import { pinLink, unpinLink } from "./link/pins.ts";
 import type { Program } from "./program.ts";
+import type { StructOps } from "./structops.ts";
 import { coreOf, type LiveLink, type ProgramCore, useProgram } from "./program/core.ts";
 
 /** One attachment of a program; ends with `detach`, or with its skeleton unless it is pinned. */
@@ -42,10 +43,12 @@ export interface Link extends Disposable, AsyncDisposable {
   /** Removes the pin; the attachment ends with its skeleton again. */
   unpin(): void;
   /**
-   * Puts another loaded program of the same type in place of this one, without a gap (BPF_LINK_UPDATE).
+   * Puts another loaded program of the same type in place of this one, without a gap (BPF_LINK_UPDATE). A struct_ops map in
+   * `.struct_ops.link` takes another such map of the same interface.
    * @throws BpfError EINVAL for kinds of links that the kernel cannot update
+   * @throws UnsupportedError where the kernel has no link object that could be updated
    */
-  update(program: Program): void;
+  update(other: Program | StructOps): void;
 }
 
 let made = 0;
@@ -131,8 +134,9 @@ class LinkHandle implements Link, LiveLink {
     this.#pinPath = undefined;
   }
 
-  update(program: Program): void {
+  update(program: Program | StructOps): void {
     const held = this.#use();
+    if (held.replaceMap !== undefined) return held.replaceMap(program);
     const other = coreOf(program);
     const path = `program ${this.program}: update`;
     if (other === undefined) throw new ValueError(`${path}: expected a program of a loaded skeleton`, path);

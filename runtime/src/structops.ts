@@ -2,9 +2,9 @@
 // Here their types and the handle of a loaded one; structops/shadow.ts is the struct before load.
 
 import type { Codec } from "./codec/codec.ts";
-import { StateError, UnsupportedError } from "./errors.ts";
+import { StateError, UnsupportedError, ValueError } from "./errors.ts";
 import type { Library } from "./library.ts";
-import { EBUSY, EEXIST } from "./library/errno.ts";
+import { EBUSY, EEXIST, EINVAL } from "./library/errno.ts";
 import { bpfError } from "./library/failure.ts";
 import { idOf } from "./library/info.ts";
 import { withLog } from "./library/print.ts";
@@ -117,8 +117,31 @@ export function attachStructOps(core: StructOpsCore): Link & LiveLink {
 function heldOf(core: StructOpsCore, pointer: number): Held {
   const { library } = core.owner;
   const held = libbpfLink(library, pointer, false);
-  if (hasLink(core.section)) return held;
-  return withoutLink({ type: "struct_ops", mapId: idOf(library, useMap(core)) ?? 0 }, () => held.detach());
+  if (hasLink(core.section)) return { ...held, replaceMap: (other) => replaceMap(core, pointer, other) };
+  const info = { type: "struct_ops", mapId: idOf(library, useMap(core)) ?? 0 } as const;
+  return { ...withoutLink(info, () => held.detach()), replaceMap: () => refuseReplacing(core) };
+}
+
+/** Has the `struct bpf_link *` at `link`, made of `core`, be of the map `other`. */
+function replaceMap({ owner, name }: StructOpsCore, link: number, other: unknown): void {
+  const path = `struct_ops ${name}: update`;
+  const next = StructOpsHandle.coreOf(other);
+  if (next === undefined) throw new ValueError(`${path}: expected a struct_ops map of a loaded skeleton`, path);
+  useMap(next);
+  if (!hasLink(next.section)) refuseReplacing(next);
+  const { library } = owner;
+  const syscall = "bpf_link__update_map";
+  const { result, log } = withLog(library, () => library.fn(syscall)(link, next.pointer));
+  if (result >= 0) return;
+  // kernel/bpf/bpf_struct_ops.c, `bpf_struct_ops_map_link_update`, and tcp_cong.c, `tcp_update_congestion_control`.
+  const hint = result === -EINVAL ? "it is of another interface, or of another name within it" : undefined;
+  const where = { where: `struct_ops ${name}`, object: owner.name, map: name };
+  throw bpfError(library, { errno: -result, syscall, verb: `update to ${next.name}`, ...where, hint, log });
+}
+
+function refuseReplacing({ name, section }: StructOpsCore): never {
+  const what = `a map in SEC("${section}") has no link that could be updated`;
+  throw new UnsupportedError(`struct_ops ${name}: ${what} (put it in SEC(".struct_ops.link"), with libbpf >= 1.2)`);
 }
 
 function refusal(errno: number, section: string): string | undefined {
@@ -148,6 +171,11 @@ class StructOpsHandle implements StructOps {
 
   attach(): Link {
     return attachStructOps(this.#core);
+  }
+
+  /** What is behind `handle`; undefined for anything else. */
+  static coreOf(handle: unknown): StructOpsCore | undefined {
+    return typeof handle === "object" && handle !== null && #core in handle ? handle.#core : undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 // Flexible arrays: as long as the record, nothing in a value of fixed size.
 
 import { describe, expect, test } from "vitest";
-import { Envelope, Line, Packet } from "../../fixtures/tails.skel.ts";
+import { Envelope, Line, Packet, Route } from "../../fixtures/tails.skel.ts";
 import { key, struct, tail, u16, u32 } from "../src/index.ts";
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -30,6 +30,16 @@ describe("the record's length is the tail's", () => {
     expect(hexOf(encoded)).toBe("070000000900000001000000ffffffff02000000feffffff");
     expect(Envelope.decode(encoded)).toEqual(envelope);
     expect(Envelope.decode(encoded.slice(0, -1)).track.points).toEqual(points.slice(0, 1));
+  });
+  test("but for one in the middle, which is empty there", () => {
+    const track = (id: number): { id: number; points: [] } => ({ id, points: [] });
+    const route = { from: track(1), via: [track(2), track(3)], hops: 4, mark: 0x60005, marks: [5, 6] };
+    const record = { ...route, rest: new Uint8Array(20).fill(7) };
+    const bytes = Route.encode(record);
+    expect(hexOf(bytes)).toBe(`010000000200000003000000${"04000000"}05000600${"07".repeat(20)}`);
+    expect(Route.decode(bytes)).toEqual(record);
+    const full = { ...record, from: { id: 1, points: [{ x: 1, y: 2 }] } };
+    expect(() => Route.encode(full)).toThrow("route.from.points: expected at most 0 elements, got 1");
   });
   test("of the runtime's own codecs", () => {
     const Ports = struct(4, { count: [0, u32], ports: [4, tail(u16)] }, { tail: "ports" });

@@ -88,8 +88,10 @@ export function codecOf(layout: Layout, names: Names): string {
       return layout.element === "bytes" ? "s.tailBytes" : `s.tail(${codecOf(layout.element, names)})`;
     case "bits":
       return `s.bits(${layout.bit}, ${layout.width}, ${codecOf(layout.base, names)})`;
-    case "struct":
-      return ident(names.types[layout.type]!);
+    case "struct": {
+      const codec = ident(names.types[layout.type]!);
+      return layout.fixed === true ? `s.fixed(${codec})` : codec;
+    }
   }
 }
 

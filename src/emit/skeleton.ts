@@ -1,7 +1,8 @@
 // The object's own declarations: the members of its interface and of the table behind it, as text.
 
-import type { Layout, Layouts, StructLayout } from "../layout/layout.ts";
+import type { Layout, Layouts, SectionLayout, StructLayout } from "../layout/layout.ts";
 import type { ObjectModel, ProgramModel } from "../object/model.ts";
+import type { Names } from "../names/names.ts";
 import { codecOf, initOf, typeOf } from "./codec.ts";
 import { fieldDoc, mapDoc, memberDoc, programDoc, structOpsDoc } from "./doc.ts";
 import { mapHandle } from "./maps.ts";
@@ -98,17 +99,35 @@ function structOpsMembers(model: ObjectModel, layouts: Layouts, { names }: EmitC
   });
 }
 
+type Variable = SectionLayout["variables"][number];
+
+/** `set us(...)`, `$at(variable: "us")`: the members of a section for a variable that is written from other than it is read as. */
+function accessors({ name, layout }: Variable, doc: string, names: Names): string {
+  const own = property(name);
+  const [type, init] = [typeOf(layout, names), initOf(layout, names)];
+  const lines = [`/** ${doc} */`, `get ${own}(): s.DeepReadonly<${type}>;`, `set ${own}(value: ${init});`];
+  if (layout.kind === "list") {
+    const elements = [typeOf(layout.element, names), initOf(layout.element, names)].join(", ");
+    lines.push(`$at(variable: ${literal(name)}): s.Elements<${elements}>;`);
+  }
+  return lines.join("\n");
+}
+
 function sectionMembers(model: ObjectModel, layouts: Layouts, { names }: EmitContext): Member[] {
   return model.sections.map((section, i) => {
     const variables = layouts.sections[i]!.variables;
-    const { type } = group(
-      variables.map((variable) => ({
+    const hasUnion = ({ layout }: Variable): boolean => initOf(layout, names) !== typeOf(layout, names);
+    const plain = variables.filter((variable) => !hasUnion(variable));
+    const unions = variables.filter(hasUnion).map((variable) => accessors(variable, fieldDoc(variable), names));
+    const { type } = group([
+      ...plain.map((variable) => ({
         name: variable.name,
         doc: fieldDoc(variable),
         type: typeOf(variable.layout, names),
         table: "",
       })),
-    );
+      ...(unions.length === 0 ? [] : [{ name: "$unions", type: `{\n${unions.join("\n")}\n}`, table: "" }]),
+    ]);
     const entries = variables.map((v) => tableEntry(v.name, v.offset, codecOf(v.layout, names)));
     return {
       name: section.ident,

@@ -3,6 +3,7 @@
 
 import type { StatementStructures } from "ts-morph";
 import type { EnumLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
+import { sharedNames } from "../layout/unions.ts";
 import type { Names } from "../names/names.ts";
 import { codecOf, initOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
 import { fieldDoc, initDoc, namedDoc, structDoc } from "./doc.ts";
@@ -33,10 +34,6 @@ export function tableEntry(name: string, offset: number, codec: string): string 
   return `${property(name)}: [${offset}, ${codec}]`;
 }
 
-function namesIn(part: Part | Union[number]): readonly string[] {
-  return typeof part === "string" ? [part] : part.flatMap(namesIn);
-}
-
 /** `[["v4", "v6"]]`: unions as the runtime's table and its type `Init` take them. */
 function unionsText(unions: readonly Union[]): string {
   const text = (part: Part | Union[number]): string =>
@@ -46,7 +43,7 @@ function unionsText(unions: readonly Union[]): string {
 
 /** Straight-line reads of all fields, and writes of those that no union shares. */
 function fastPart({ fields, unions, kernelFields, tail }: StructLayout, names: Names, bigEndian: boolean): string {
-  const shared = new Set(unions.flatMap(namesIn));
+  const shared = sharedNames(unions);
   const reset = kernelFields.filter((field) => field.reset);
   const plain = fields.filter(({ name }) => !shared.has(name));
   const reads = fields.map((field) => `${property(field.name)}: ${readOf(field.layout, field.offset, names)}`);

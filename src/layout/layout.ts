@@ -43,8 +43,8 @@ export type Layout =
   | { readonly kind: "bits"; readonly bit: number; readonly width: number; readonly base: Layout }
   /** An {@link EnumLayout}, stored as `scalar`. */
   | { readonly kind: "enum"; readonly type: TypeId; readonly scalar: Scalar }
-  /** A {@link StructLayout}. */
-  | { readonly kind: "struct"; readonly type: TypeId };
+  /** A {@link StructLayout}; `fixed` where it has a tail and something may stand behind it. */
+  | { readonly kind: "struct"; readonly type: TypeId; readonly fixed?: true };
 
 /** A field of a struct; those of anonymous members are the parent's own, as in C. */
 export interface FieldLayout {

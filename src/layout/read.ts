@@ -22,6 +22,7 @@ import { lowerType } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
 import { layoutStruct } from "./struct.ts";
 import { layoutStructOps } from "./structops.ts";
+import { sharedNames } from "./unions.ts";
 
 function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): EnumLayout | string {
   const type = types[id]!;
@@ -202,27 +203,49 @@ function structIn(layout: Layout): TypeId | undefined {
   }
 }
 
-/** Marks the structs that end in a flexible array, or in a struct that does. */
+/** `layout` where something stands behind it: the structs of `ending` that it holds have no tail there. */
+function fix(layout: Layout, ending: ReadonlySet<TypeId>): Layout {
+  if (layout.kind === "struct") return ending.has(layout.type) ? { ...layout, fixed: true } : layout;
+  if (layout.kind === "list" || (layout.kind === "tail" && typeof layout.element !== "string"))
+    return { ...layout, element: fix(layout.element as Layout, ending) };
+  return layout;
+}
+
+/** The field that a struct ends with; of a union's members none does. */
+function lastOf(type: NamedLayout | undefined): FieldLayout | undefined {
+  if (type?.kind !== "struct") return undefined;
+  const last = type.fields.at(-1);
+  return last === undefined || sharedNames(type.unions).has(last.name) ? undefined : last;
+}
+
+/** Marks the structs that end in a flexible array, or in a struct that does, and where such a struct is not the end. */
 function markTails(types: readonly NamedLayout[]): NamedLayout[] {
   const byId = new Map(types.map((type) => [type.type, type]));
-  /** The field that a struct ends with; of a union's members none does. */
-  const lastOf = (type: NamedLayout | undefined): FieldLayout | undefined =>
-    type?.kind === "struct" && type.unions.length === 0 ? type.fields.at(-1) : undefined;
-  const ending = new Set<TypeId>();
+  const ends = new Map<TypeId, boolean>();
   for (const type of types) {
+    // Down the structs that others end with, as far as nothing is known yet.
     const path: TypeId[] = [];
-    for (let at: NamedLayout | undefined = type, last = lastOf(at); last !== undefined; last = lastOf(at)) {
-      path.push(at!.type);
-      if (last.layout.kind === "tail" || (last.layout.kind === "struct" && ending.has(last.layout.type))) {
-        for (const id of path) ending.add(id);
-        break;
+    let found: boolean | undefined;
+    for (let at: NamedLayout | undefined = type; found === undefined;) {
+      const layout = lastOf(at)?.layout;
+      if (at !== undefined) path.push(at.type);
+      if (layout?.kind !== "struct") found = layout?.kind === "tail";
+      else {
+        found = ends.get(layout.type);
+        at = byId.get(layout.type);
       }
-      at = last.layout.kind === "struct" ? byId.get(last.layout.type) : undefined;
     }
+    for (const id of path) ends.set(id, found);
   }
-  return types.map((type) =>
-    type.kind === "struct" && ending.has(type.type) ? { ...type, tail: type.fields.at(-1)!.name } : type,
-  );
+  const ending = new Set([...ends].flatMap(([id, does]) => (does ? [id] : [])));
+  return types.map((type) => {
+    if (type.kind !== "struct") return type;
+    const last = ending.has(type.type) ? type.fields.at(-1) : undefined;
+    const fields = type.fields.map((field) =>
+      field === last && field.layout.kind === "struct" ? field : { ...field, layout: fix(field.layout, ending) },
+    );
+    return { ...type, fields, ...(last !== undefined && { tail: last.name }) };
+  });
 }
 
 /** Marks the structs that have a union in them, and those that have such a struct. */

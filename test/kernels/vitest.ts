@@ -13,6 +13,8 @@ import * as chai from "chai";
 import * as node from "node:test";
 import { format } from "node:util";
 
+export { expectTypeOf } from "expect-type";
+
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
@@ -102,8 +104,18 @@ function withEach(run: (name: string, fn: Fn) => void, skip: (name: string) => v
         to(titled(name, values, index), (() => fn(...values)) as Fn);
       });
     };
+  /** As `each`, but a row is one argument, and what vitest hands to a test comes after it. */
+  const rows =
+    (all: readonly unknown[]) =>
+    (name: string, ...rest: readonly unknown[]): void => {
+      const fn = functionIn(rest) as (...args: readonly unknown[]) => unknown;
+      all.forEach((row, index) => {
+        run(titled(name, Array.isArray(row) ? row : [row], index), (() => fn(row, context)) as Fn);
+      });
+    };
   return Object.assign(register, {
     each: each(run),
+    for: rows,
     skip: skipped,
     skipIf: (condition: unknown) => (condition ? skipped : register),
     runIf: (condition: unknown) => (condition ? register : skipped),

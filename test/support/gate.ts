@@ -21,6 +21,9 @@ const KINDS: ReadonlySet<ts.SyntaxKind> = new Set([
   SyntaxKind.ExpressionStatement,
   // Types.
   SyntaxKind.PropertySignature,
+  SyntaxKind.GetAccessor,
+  SyntaxKind.SetAccessor,
+  SyntaxKind.MethodSignature,
   SyntaxKind.TypeReference,
   SyntaxKind.QualifiedName,
   SyntaxKind.TypeLiteral,
@@ -69,6 +72,7 @@ const VIEWS = ["ipv4", "ipv6", "mac", "be16", "be32", "be64"];
 const RUNTIME: ReadonlySet<string> = new Set([
   ...SCALARS,
   ...[
+    "fixed",
     "tail",
     "tailBytes",
     "tailText",
@@ -94,7 +98,18 @@ const RUNTIME: ReadonlySet<string> = new Set([
   ...["DevMap", "DevMapHash", "CpuMap", "CgroupArray", "Arena", "StackTraceMap"],
   ...["SkStorage", "InodeStorage", "TaskStorage", "CgrpStorage", "CgroupStorage", "PercpuCgroupStorage"],
   ...["ringbuf", "perfEventArray", "userRingbuf", "RingBuf", "PerfEventArray", "UserRingBuf"],
-  ...["Codec", "Init", "Skeleton", "HashMap", "ArrayMap", "BpfMap", "Program", "StructOpsFunc"],
+  ...[
+    "Codec",
+    "Init",
+    "DeepReadonly",
+    "Elements",
+    "Skeleton",
+    "HashMap",
+    "ArrayMap",
+    "BpfMap",
+    "Program",
+    "StructOpsFunc",
+  ],
 ]);
 
 /** Parameters of the functions in a codec: memory, place, value. */
@@ -169,8 +184,10 @@ function nodes(source: ts.SourceFile): string[] {
 function isKnown(node: ts.Identifier, declared: ReadonlySet<string>): boolean {
   const { parent, text } = node;
   if ((ts.isPropertyAssignment(parent) || ts.isPropertySignature(parent)) && parent.name === node) return true;
+  if (ts.isAccessor(parent) && parent.name === node) return true;
   if (ts.isMethodDeclaration(parent)) return text === "write";
-  if (ts.isParameter(parent)) return PARAMETERS.has(text);
+  if (ts.isMethodSignature(parent)) return text === "$at" && parent.name === node;
+  if (ts.isParameter(parent)) return PARAMETERS.has(text) || ts.isTypeLiteralNode(parent.parent.parent);
   const object = ts.isPropertyAccessExpression(parent) && parent.name === node ? parent.expression : undefined;
   const left = ts.isQualifiedName(parent) && parent.right === node ? parent.left : undefined;
   const of = object ?? left;

@@ -9,6 +9,7 @@ import {
   EINVAL,
   ENODEV,
   ENOENT,
+  ENXIO,
   EOPNOTSUPP,
   EPERM,
   ERANGE,
@@ -62,6 +63,8 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
       return kind === "xdp" ? "another XDP program is attached there" : undefined;
     case EBADF:
       return kind === "cgroup" ? `${target} is no cgroup v2 directory` : undefined;
+    case ENXIO:
+      return kind === "netkit" ? "it is no netkit device" : undefined;
     case ENODEV:
     case EINVAL:
       return viaDevice.has(kind) && deviceName(Number(target)) === undefined

@@ -67,6 +67,44 @@ export const tailText: Codec<string> = /*@__PURE__*/ makeCodec<string>({
   recordSize: (text) => (typeof text === "string" ? utf8Length(text) : 0),
 });
 
+const fixedOnes: WeakMap<object, unknown> = /*@__PURE__*/ new WeakMap();
+
+/**
+ * The codec of `codec`'s type where something stands behind it, in the middle of a struct or in an array: its flexible array
+ * is empty there, and the record's end is not its own.
+ */
+export function fixed<T, Init = T>(codec: Codec<T, Init>): Codec<T, Init> {
+  let made = fixedOnes.get(codec) as Codec<T, Init> | undefined;
+  if (made === undefined) fixedOnes.set(codec, (made = makeFixed(codec)));
+  return made;
+}
+
+function makeFixed<T, Init>(codec: Codec<T, Init>): Codec<T, Init> {
+  const { bigEndian, root, hasText, kernelFields, fields } = detailsOf(codec);
+  return makeCodec<T, Init>({
+    name: codec.name,
+    size: codec.size,
+    read: (m, at) => withoutEnd(m, () => codec.read(m, at)),
+    write: (m, at, value) => withoutEnd(m, () => codec.write(m, at, value)),
+    check: (m, at, value, path) => withoutEnd(m, () => codec.check(m, at, value, path)),
+    bigEndian,
+    root,
+    hasText: hasText ?? (() => true),
+    kernelFields,
+    fields,
+  });
+}
+
+function withoutEnd<T>(m: Memory, use: () => T): T {
+  const { end } = m;
+  m.end = -1;
+  try {
+    return use();
+  } finally {
+    m.end = end;
+  }
+}
+
 function utf8Length(text: string): number {
   let length = 0;
   for (const char of text) {

@@ -82,6 +82,7 @@ export const functions = {
   bpf_iter_create: ["int", ["int"]],
 
   bpf_link__fd: ["int", ["ptr"]],
+  bpf_link__update_map: ["int", ["ptr", "ptr"], [1, 2]],
   bpf_link__disconnect: ["void", ["ptr"]],
   bpf_link__destroy: ["int", ["ptr"]],
 

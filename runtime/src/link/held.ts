@@ -24,6 +24,11 @@ export interface Held {
   letGo(): void;
   /** Puts another program in its place where there is no link that could. */
   replace?(program: ProgramCore): Ended;
+  /**
+   * Of a struct_ops map: puts another in its place, whose handle is `other`.
+   * @throws BpfError, ValueError or UnsupportedError when it does not
+   */
+  replaceMap?(other: unknown): void;
   /** What is known where there is no link to ask. */
   readonly info?: LinkInfo;
 }

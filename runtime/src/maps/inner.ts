@@ -4,6 +4,7 @@ import { ValueError } from "../errors.ts";
 import { EINVAL, ENOENT, EPERM } from "../library/errno.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, duplicate, hostMemory } from "../native.ts";
+import { checkU32 } from "./checks.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import type { OwnedMap } from "./closeable.ts";
 import { own } from "./owned.ts";
@@ -89,11 +90,11 @@ export class Inner<M extends BpfMap> {
   }
 
   create({ maxEntries, name = this.#name }: InnerOptions): OwnedMap<M> {
-    const path = `map ${this.#name}: `;
+    const path = `map ${this.#name}`;
     if (typeof name !== "string" || name.includes("\0")) {
-      throw new ValueError(`${path}name: expected a string, got ${show(name)}`, "name");
+      throw new ValueError(`${path}: name: expected a string, got ${show(name)}`, `${path}: name`);
     }
-    const entries = u32(maxEntries ?? this.#definition.maxEntries, `${path}maxEntries`);
+    const entries = checkU32(maxEntries ?? this.#definition.maxEntries, `${path}: maxEntries`);
     this.#outer.use();
     const { btf } = this.#definition;
     let fd = btf === undefined ? -EINVAL : this.#create(name, entries, btf);
@@ -143,9 +144,4 @@ function fdIfOpen(map: Pick<BpfMap, "fd">): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function u32(value: unknown, path: string): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffffffff) return value;
-  throw new ValueError(`${path}: expected u32, got ${show(value)}`, path);
 }

@@ -5,12 +5,13 @@ import { EEXIST, ENOENT, EPERM } from "../library/errno.ts";
 import { readMapInfo } from "../library/mapinfo.ts";
 import { show } from "../memory/refuse.ts";
 import { libc } from "../native.ts";
+import { checkPath } from "./checks.ts";
 import type { MapCore } from "./core.ts";
 
 /** Makes the pin (BPF_OBJ_PIN). */
 export function pinMap(map: MapCore, file: string): void {
   const fd = map.use();
-  checkPath(map, "pin", file);
+  checkPath(file, `map ${map.name}: pin`);
   const result = map.library.fn("bpf_obj_pin")(fd, file);
   if (result < 0) throw map.failure(result, "bpf_obj_pin", "pin", pinHint(-result, file));
 }
@@ -18,7 +19,7 @@ export function pinMap(map: MapCore, file: string): void {
 /** Removes the pin, once the kernel has said that it is this map's. */
 export function unpinMap(map: MapCore, file: string): void {
   map.use();
-  checkPath(map, "unpin", file);
+  checkPath(file, `map ${map.name}: unpin`);
   const other = map.library.fn("bpf_obj_get")(file);
   let id: number | undefined;
   if (other >= 0) {
@@ -45,10 +46,4 @@ const hints: ReadonlyMap<number, (file: string) => string> = /*@__PURE__*/ new M
 /** What to do where BPF_OBJ_PIN fails at `file`. */
 export function pinHint(errno: number, file: string): string | undefined {
   return hints.get(errno)?.(file);
-}
-
-function checkPath(map: MapCore, verb: string, file: unknown): void {
-  if (typeof file === "string" && file.startsWith("/") && !file.includes("\0")) return;
-  const path = `map ${map.name}: ${verb}`;
-  throw new ValueError(`${path}: expected an absolute path, got ${show(file)}`, path);
 }

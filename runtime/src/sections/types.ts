@@ -11,8 +11,23 @@ export type DeepReadonly<T> = T extends string | number | bigint | boolean | nul
       ? readonly DeepReadonly<E>[]
       : { readonly [K in keyof T]: DeepReadonly<T[K]> };
 
-/** The variables of a section: where each is and what reads and writes it. For generated code. */
-export type Variables<S> = { readonly [K in keyof S]: readonly [offset: number, codec: Codec<S[K], S[K]>] };
+/**
+ * The variables of a section: where each is and what reads and writes it, from whatever that is made of. For generated code.
+ */
+export type Variables<S> = { readonly [K in keyof S]: readonly [offset: number, codec: Codec<S[K], never>] };
+
+/**
+ * The variables of `S` that are written from other than what they are read as: those with a union in them. Only accessors
+ * can say that, and no type makes accessors of others, so generated code has them ready in `$unions` (`$` cannot occur in a
+ * name of C), with the `$at` of those that are arrays.
+ */
+type UnionsOf<S> = S extends { readonly $unions: infer U } ? U : unknown;
+
+/** The other variables of `S`. */
+type PlainOf<S> = S extends { readonly $unions: unknown } ? Omit<S, "$unions"> : S;
+
+/** All variables of `S`, as they are read. */
+export type VariablesOf<S> = S extends { readonly $unions: infer U } ? Omit<S, "$unions"> & Omit<U, "$at"> : S;
 
 /** What generated code says of a section. */
 export interface SectionSpec<S> {
@@ -35,18 +50,18 @@ export interface ReadonlyElements<T> {
 }
 
 /** The elements of an array variable, read and written one by one. */
-export interface Elements<T> extends ReadonlyElements<T> {
+export interface Elements<T, Init = T> extends ReadonlyElements<T> {
   /** @throws ValueError when `index` is outside, or the value does not fit its C type */
-  set(index: number, value: T): void;
+  set(index: number, value: Init): void;
 }
 
 /**
  * The variables of a section, each a value: reading copies it out, assigning writes all of it and nothing beside it.
  * `$at("counters")` reads and writes single elements of an array.
  */
-export type Section<S> = { -readonly [K in keyof S]: DeepReadonly<S[K]> } & {
-  $at<K extends ArrayNames<S>>(variable: K): Elements<ElementOf<S[K]>>;
-};
+export type Section<S> = { -readonly [K in keyof PlainOf<S>]: DeepReadonly<PlainOf<S>[K]> } & UnionsOf<S> & {
+    $at<K extends ArrayNames<PlainOf<S>>>(variable: K): Elements<ElementOf<PlainOf<S>[K]>>;
+  };
 
 /** The variables of a section before load. */
 export type OpenSection<S> = Section<S> & {
@@ -56,10 +71,10 @@ export type OpenSection<S> = Section<S> & {
    * @throws ValueError when `length` is no positive integer, or something stands behind the array
    * @throws UnsupportedError when libbpf is older
    */
-  $resize<K extends ArrayNames<S>>(variable: K, length: number): void;
+  $resize<K extends ArrayNames<VariablesOf<S>>>(variable: K, length: number): void;
 };
 
 /** The variables of a section that is constant: `.rodata` after load, `.kconfig`. */
-export type ReadonlySection<S> = { readonly [K in keyof S]: DeepReadonly<S[K]> } & {
-  $at<K extends ArrayNames<S>>(variable: K): ReadonlyElements<ElementOf<S[K]>>;
+export type ReadonlySection<S> = { readonly [K in keyof VariablesOf<S>]: DeepReadonly<VariablesOf<S>[K]> } & {
+  $at<K extends ArrayNames<VariablesOf<S>>>(variable: K): ReadonlyElements<ElementOf<VariablesOf<S>[K]>>;
 };

@@ -9,7 +9,7 @@ import type { ObjectOptions } from "../object/open.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { BpfProgram, Program } from "../program.ts";
 import type { OpenStructOps, StructOps, StructOpsSpec } from "../structops.ts";
-import type { OpenSection, ReadonlySection, Section, SectionSpec } from "../sections/types.ts";
+import type { OpenSection, ReadonlySection, Section, SectionSpec, VariablesOf } from "../sections/types.ts";
 
 /** What a generated interface looks like. */
 export interface SkeletonShape {
@@ -35,7 +35,7 @@ export interface SkeletonTable<X extends SkeletonShape> {
   readonly name: string;
   readonly maps: { readonly [M in keyof X["maps"]]: MapSpec<X["maps"][M]> };
   readonly progs: { readonly [P in keyof X["progs"]]: ProgramEntry<X["progs"][P]> };
-  readonly sections: { readonly [S in keyof X["sections"]]: SectionSpec<X["sections"][S]> };
+  readonly sections: { readonly [S in keyof X["sections"]]: SectionSpec<VariablesOf<X["sections"][S]>> };
   readonly structOps: { readonly [S in keyof X["structOps"]]: StructOpsSpec<X["structOps"][S]> };
   /** Of the carried object, in hex. */
   readonly sha256: string;

@@ -1,4 +1,5 @@
 // Programs of cgroups, in a cgroup of this file's own, with processes in it that the tests start.
+// needs Linux 6.7: the fixture is loaded whole, with a program of cgroup/connect_unix
 
 import { closeSync, openSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";

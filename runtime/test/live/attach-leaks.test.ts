@@ -1,5 +1,6 @@
 // Attaching and detaching, many times: neither this process nor the kernel holds anything more. EBPF_SKEL_FULL=1 runs the
 // long version: 200 cycles of the kinds that detach at once, and 20 of those of perf events in up to 8 processes at a time.
+// needs Linux 6.10: the fixtures are loaded whole, with programs of netkit (6.7) and cookies of tp_btf (6.10)
 
 import { execFileSync } from "node:child_process";
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";

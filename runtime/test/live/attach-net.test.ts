@@ -1,4 +1,5 @@
 // Programs of devices and of namespaces, in a network namespace of this file's own.
+// needs Linux 6.7: the fixture is loaded whole, with programs of netfilter (6.4), TCX (6.6) and netkit (6.7)
 
 import { execFileSync } from "node:child_process";
 import { closeSync, statSync } from "node:fs";
@@ -191,10 +192,12 @@ describe("TCX", () => {
     expect(thrownBy(() => program.attach({ dev: "lo", ifindex: 1 } as never)).name).toBe("ValueError");
   });
 
-  test("netkit is refused with what it needs where there is none", () => {
+  test("netkit is refused where there is none, and by other devices", () => {
     expect(thrownBy(() => live.progs.primary.attach({ dev: "lo" }))).toMatchObject({
       name: "BpfError",
-      message: expect.stringMatching(/Linux 6\.7, CONFIG_NETKIT/) as string,
+      message: expect.stringMatching(
+        /it is no netkit device(, or the kernel has none: Linux 6\.7, CONFIG_NETKIT)?\)$/,
+      ) as string,
     });
   });
 });

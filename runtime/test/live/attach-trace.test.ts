@@ -1,15 +1,18 @@
 // Iterators and their text, probes on many functions of a binary, perf events, and what links say of themselves.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { release } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AttachCgroup } from "../../../fixtures/attach_cgroup.skel.ts";
 import { AttachTrace } from "../../../fixtures/attach_trace.skel.ts";
 import { type Link, type Loaded, openLink } from "../../src/index.ts";
+import { isAtLeast } from "../../src/library/kernel.ts";
 import { mountBpffs } from "../support/bpffs.ts";
 import { cgroupId, makeCgroup } from "../support/cgroup.ts";
 import { thrownBy } from "../support/errors.ts";
 import { openDescriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { hasBtfCookies, needs } from "../support/needs.ts";
 import { expectRuns } from "../support/runs.ts";
 import { offsetOf } from "../support/symbols.ts";
 
@@ -18,7 +21,9 @@ requireKernel();
 let live: Loaded<AttachTrace>;
 
 beforeEach(() => {
-  live = AttachTrace.load();
+  const open = AttachTrace.open();
+  open.progs.on_btf_entry.autoload = hasBtfCookies;
+  live = open.load();
   live.bss.target_tgid = process.pid;
 });
 afterEach(() => {
@@ -157,7 +162,8 @@ describe("an iterator", () => {
 describe("uprobe.multi", () => {
   const getOffset = (): number => offsetOf(libc, "getppid");
 
-  test("runs at offsets with their cookies, on every libbpf", async () => {
+  test("runs at offsets with their cookies, on every libbpf", async (context) => {
+    needs(context, "uprobe_multi");
     const link = live.progs.on_calls.attach({ path: libc, offsets: [getOffset()], cookies: [77n], pid: process.pid });
     expect(link.info).toMatchObject({ type: "uprobe_multi", path: libc, count: 1, retprobe: false, pid: process.pid });
     await expectRuns(link, () => live.bss.calls, getppid);
@@ -167,7 +173,8 @@ describe("uprobe.multi", () => {
     await expectRuns(returns, () => live.bss.returns, getppid);
   });
 
-  test("runs at functions by name and by pattern, on every libbpf", async () => {
+  test("runs at functions by name and by pattern, on every libbpf", async (context) => {
+    needs(context, "uprobe_multi");
     const { on_calls, on_libc } = live.progs;
     const named = on_calls.attach({ path: libc, syms: ["getppid", "getuid"], cookies: [1n, 2n] });
     expect(named.info).toMatchObject({ type: "uprobe_multi", count: 2 });
@@ -179,7 +186,8 @@ describe("uprobe.multi", () => {
     await expectRuns(bySection, () => live.bss.calls, getppid);
   });
 
-  test("says what is wrong", () => {
+  test("says what is wrong", (context) => {
+    needs(context, "uprobe_multi");
     const { on_calls } = live.progs;
     expect(thrownBy(() => on_calls.attach({ path: libc })).message).toBe(
       "program on_calls: attach: expected one of pattern, syms and offsets, got 0 " +
@@ -211,7 +219,11 @@ describe("a perf event", () => {
       pid: process.pid,
       cookie: 5n,
     });
-    expect(link.info).toMatchObject({ type: "perf_event", event: "event", cookie: 5n });
+    expect(link.info).toMatchObject(
+      isAtLeast(release(), "6.9")
+        ? { type: "perf_event", event: "event", cookie: 5n }
+        : { type: "perf_event", cookie: 0n },
+    );
     await expectRuns(link, () => live.bss.samples, burn);
     expect(live.bss.cookie).toBe(5n);
   });
@@ -241,12 +253,17 @@ describe("a perf event", () => {
 });
 
 describe("a link says what it is attached to", () => {
+  const since = (version: string): boolean => isAtLeast(release(), version);
+  // What older kernels do not tell.
+  const event = since("6.6") ? { event: "tracepoint", name: "sys_enter_getppid" } : { event: "unspec" };
+  const cookieOf = (cookie: bigint, version: string): { cookie: bigint } => ({ cookie: since(version) ? cookie : 0n });
   const told: [keyof AttachTrace["progs"], object | undefined, object][] = [
-    ["on_entry", { cookie: 3n }, { type: "perf_event", event: "tracepoint", name: "sys_enter_getppid", cookie: 3n }],
+    ["on_entry", { cookie: 3n }, { type: "perf_event", ...event, ...cookieOf(3n, "6.9") }],
     ["on_raw_entry", undefined, { type: "raw_tracepoint", name: "sys_enter" }],
-    ["on_btf_entry", { cookie: 4n }, { type: "raw_tracepoint", name: "sys_enter", cookie: 4n }],
+    ["on_btf_entry", { cookie: 4n }, { type: "raw_tracepoint", name: "sys_enter", ...cookieOf(4n, "6.17") }],
   ];
-  test.each(told)("%s", async (name, options, info) => {
+  test.for(told)("%s", async ([name, options, info], context) => {
+    if (name === "on_btf_entry") needs(context, "btf_cookie");
     const link = live.progs[name].attach(options as never) as Link;
     expect(link.info).toMatchObject({ ...info, id: link.id, progId: live.progs[name].id });
     const count = (): bigint => live.bss.entries + live.bss.raw_entries;
@@ -263,7 +280,9 @@ describe("a pinned link", () => {
   const pinned = (): string => `${bpffs.current!.folder}/link`;
 
   test("is opened by whoever comes later, and ended by them", () => {
-    using other = AttachTrace.load();
+    const opening = AttachTrace.open();
+    opening.progs.on_btf_entry.autoload = hasBtfCookies;
+    using other = opening.load();
     const link = other.progs.on_raw_entry.attach();
     const { id } = link;
     link.pin(pinned());
@@ -294,7 +313,9 @@ describe("a pinned link", () => {
   test("takes another program where its kind can", () => {
     const cgroup = makeCgroup("pinned");
     try {
-      using groups = AttachCgroup.load();
+      using opening = AttachCgroup.open();
+      opening.progs.on_connect_unix.autoload = isAtLeast(release(), "6.7");
+      using groups = opening.load();
       groups.progs.note_1.attach({ cgroup: cgroup.path }).pin(pinned());
       using opened = openLink(pinned());
       opened.update(groups.progs.note_2);

@@ -1,7 +1,9 @@
 // What the kernel and libbpf refuse, and what the errors say of it: rights, the verifier, libbpf's own lines.
 
-import { readFileSync } from "node:fs";
-import { release } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release, tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ExecveCounter } from "../../../fixtures/execve_counter.skel.ts";
 import { VerifierFail } from "../../../fixtures/verifier_fail.skel.ts";
@@ -107,6 +109,57 @@ test("with all rights but a seccomp filter that forbids bpf(2), the error says t
         "the seccomp filter of this container must allow bpf(2))",
     },
   ]);
+});
+
+test("root of a user namespace is told that its capabilities do not count", () => {
+  const program = `
+    import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+    say(() => ExecveCounter.load());
+  `;
+  const [said] = saidBy(program, { prefix: ["unshare", "--user", "--map-root-user"] });
+  expect(said).toMatchObject({
+    name: "BpfError",
+    message:
+      "execve_counter: bpf_object__load: EPERM (this is a user namespace, whose capabilities do not count for BPF)",
+  });
+});
+
+test("a libbpf that is too old, for another system, or broken says which and what to do", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-libbpf-"));
+  const file = (name: string): string => join(folder, name);
+  const link = (name: string, source: string, ...args: readonly string[]): void => {
+    const input = ["-x", "c", "-", "-x", "none"];
+    execFileSync("gcc", ["-shared", "-fPIC", "-nostdlib", "-o", file(name), ...input, ...args], { input: source });
+  };
+  try {
+    link(
+      "old.so",
+      "unsigned libbpf_major_version(void) { return 0; } unsigned libbpf_minor_version(void) { return 8; }",
+    );
+    writeFileSync(file("versions"), "GLIBC_9.99 { global: *; };");
+    link("libc.so.6", "int newest(void) { return 0; }", `-Wl,-soname,libc.so.6,--version-script=${file("versions")}`);
+    link("newer.so", "int newest(void); int call(void) { return newest(); }", file("libc.so.6"));
+    const program = `
+      import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+      say(() => ExecveCounter.open({ libbpf: "${file("old.so")}" }));
+      say(() => ExecveCounter.open({ libbpf: "${file("newer.so")}" }));
+      say(() => ExecveCounter.open());
+    `;
+    const installed = /libbpf\.so\.1 .*=> (\S+)/.exec(execFileSync("ldconfig", ["-p"], { encoding: "utf8" }))![1]!;
+    const hidden = ["unshare", "--mount", "sh", "-c", `mount --bind /dev/null ${installed} && exec "$@"`, "sh"];
+    const said = saidBy(program, { prefix: hidden, env: { EBPF_SKEL_LIBBPF: undefined } });
+    expect(said.map(({ name }) => name)).toEqual(["UnsupportedError", "UnsupportedError", "UnsupportedError"]);
+    const [old, newer, broken] = said.map((line) => (line as { message: string }).message);
+    expect(old).toBe(`${file("old.so")}: ebpf-skel needs libbpf >= 1.0, found 0.8`);
+    expect(newer).toMatch(
+      /newer\.so: cannot be loaded, .*version .GLIBC_9\.99. not found.* \(it is built for a newer system than this one\)$/,
+    );
+    expect(broken).toMatch(
+      /^libbpf\.so\.1: cannot be loaded, .* \(install it, Debian and Ubuntu: libbpf1, Fedora: libbpf, Alpine: libbpf\)$/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe("what this machine has not", () => {

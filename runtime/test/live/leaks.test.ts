@@ -1,7 +1,11 @@
 // Whole life cycles, many times: afterwards neither this process nor the kernel holds anything more.
 
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { hash, type HashMap, type Program, section, type Skeleton, u32, u64 } from "../../src/gen1.ts";
+import { mountBpffs } from "../support/bpffs.ts";
+import { runChild } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { rejectionOf, thrownBy } from "../support/errors.ts";
 import { descriptors, kernelObjects } from "../support/held.ts";
@@ -118,4 +122,35 @@ test("50 failures of each kind", async () => {
     expect(thrownBy(() => live.attach({ only: [xdp] })).name).toBe("AttachError");
     expect(thrownBy(() => live.attach({ targets: { [xdp]: { ifindex: 99_999 } } })).name).toBe("AttachError");
   });
+});
+
+test("a process that is killed leaves what is pinned, and nothing else", async () => {
+  const pins = mountBpffs();
+  try {
+    const { signal, stdout } = runChild(`
+      import { writeSync } from "node:fs";
+      import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+      import { Globals } from "./fixtures/globals.skel.ts";
+      const globals = Globals.load();
+      const counter = ExecveCounter.load();
+      const kept = globals.progs.on_enter.attach();
+      const lost = counter.progs.handle_execve.attach();
+      kept.pin("${pins.folder}/link");
+      counter.maps.execve_counter.pin("${pins.folder}/map");
+      const pinned = { link: kept.id, prog: globals.progs.on_enter.id, map: counter.maps.execve_counter.id };
+      const others = { link: lost.id, prog: counter.progs.handle_execve.id };
+      writeSync(1, JSON.stringify([pinned, others]));
+      process.kill(process.pid, "SIGKILL");
+      setInterval(() => {}, 1000);`);
+    expect(signal).toBe("SIGKILL");
+    const [pinned, others] = JSON.parse(stdout) as [Record<string, number>, Record<string, number>];
+    const there = (ids: Record<string, number>): string[] =>
+      Object.keys(ids).filter((kind) => spawnSync("bpftool", [kind, "show", "id", String(ids[kind])]).status === 0);
+    await expect.poll(() => there(others), { timeout: 10_000, interval: 100 }).toEqual([]);
+    expect(there(pinned)).toEqual(["link", "prog", "map"]);
+    for (const pin of ["link", "map"]) rmSync(`${pins.folder}/${pin}`);
+    await expect.poll(() => there(pinned), { timeout: 10_000, interval: 100 }).toEqual([]);
+  } finally {
+    pins.remove();
+  }
 });

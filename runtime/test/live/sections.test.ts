@@ -4,6 +4,7 @@ import { release } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BssCustom } from "../../../fixtures/bss_custom.skel.ts";
 import { Globals, Mode } from "../../../fixtures/globals.skel.ts";
+import { Unions } from "../../../fixtures/unions.skel.ts";
 import { array, type ArrayMap, bool, bytes, type Program, section, u32, u64 } from "../../src/gen1.ts";
 import type { Loaded } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
@@ -288,4 +289,26 @@ SEC("raw_tp/sys_exit") int on_exit(void *ctx) { return CONFIG_MADE_UP + LINUX_KE
       );
     }
   });
+});
+
+test("variables with unions in them are written by one member, before load and after it", () => {
+  const open = Unions.open();
+  open.rodata.target_tgid = process.pid;
+  open.rodata.listen = { v4: 7 };
+  open.rodata.$at("friends").set(1, { from: { v4: 1 }, port: 0x20001, seen: 8n });
+  open.data.gateway = { ...open.data.gateway };
+  using unions = open.load();
+  unions.bss.routes = [{ v4: 1 }, { v6: new Uint8Array(16).fill(2) }];
+  unions.bss.$at("routes").set(2, { v4: 3 });
+  unions.bss.peer = { from: { v4: 4 }, ports: [5, 6], seen: 9n };
+  unions.attach();
+  enter();
+  const { listen_seen, gateway_seen, routes_seen, peer_seen, friend_seen } = unions.bss;
+  expect(listen_seen.v4).toBe(7);
+  expect(gateway_seen.v4).toBe(0x0101a8c0);
+  expect(routes_seen.map(({ v4 }) => v4)).toEqual([1, 0x02020202, 3]);
+  expect(peer_seen).toMatchObject({ from: { v4: 4 }, port: 0x60005 });
+  expect(friend_seen).toMatchObject({ ports: [1, 2], seen: 8n });
+  const error = thrownBy(() => (unions.bss.peer = { ...peer_seen, from: { v4: 1, v6: new Uint8Array(16) } }));
+  expect(error.message).toBe("bss.peer.from: members v4 and v6 disagree (write one)");
 });

@@ -76,6 +76,12 @@ describe("a map in .struct_ops, on every libbpf", () => {
     expect(link.id).toBeUndefined();
     expect(thrownBy(() => link.pin(`${pins.folder}/ca`))).toMatchObject({ name: "UnsupportedError" });
     expect(existsSync(`${pins.folder}/ca`)).toBe(false);
+    using other = StructOps.load();
+    expect(thrownBy(() => link.update(other.structOps.skel_ca))).toMatchObject({
+      name: "UnsupportedError",
+      message:
+        'struct_ops skel_ca: a map in SEC(".struct_ops") has no link that could be updated (put it in SEC(".struct_ops.link"), with libbpf >= 1.2)',
+    });
   });
 
   test("is attached with all the rest, its programs with it", () => {
@@ -172,6 +178,47 @@ describe("a map in .struct_ops.link", () => {
       live.links.linked_ca!.detach();
       expect(sendOver("linked_ca")).toBeUndefined();
     }
+  });
+
+  younger.test("gives way to another by update, without a gap, as often as wanted", () => {
+    const open = StructOpsLink.open();
+    open.structOps.spare_ca.$autocreate = true;
+    open.structOps.spare_ca.name = "linked_ca";
+    open.structOps.spare_ca.init = "on_other_init";
+    using live = open.load();
+    const { linked_ca, spare_ca } = live.structOps;
+    const link = linked_ca.attach();
+    link.update(spare_ca);
+    expect(registered()).toEqual(["linked_ca"]);
+    expect(sendOver("linked_ca")).toBe("linked_ca");
+    expect([live.bss.inits, live.bss.other_inits]).toEqual([0n, 1n]);
+    expect(link.info).toMatchObject({ type: "struct_ops", mapId: spare_ca.id });
+    link.update(linked_ca);
+    expect(sendOver("linked_ca")).toBe("linked_ca");
+    expect([live.bss.inits, live.bss.other_inits]).toEqual([1n, 1n]);
+    expect(thrownBy(() => link.update(live.progs.on_init))).toMatchObject({
+      name: "ValueError",
+      message: "struct_ops linked_ca: update: expected a struct_ops map of a loaded skeleton",
+    });
+    link.detach();
+    expect(registered()).toEqual([]);
+    expect(thrownBy(() => link.update(spare_ca))).toMatchObject({ name: "StateError" });
+  });
+
+  younger.test("cannot give way to one of another name, or without a link", () => {
+    const open = StructOpsLink.open();
+    open.structOps.spare_ca.$autocreate = true;
+    using live = open.load();
+    const link = live.structOps.linked_ca.attach();
+    expect(thrownBy(() => link.update(live.structOps.spare_ca))).toMatchObject({
+      name: "BpfError",
+      code: "EINVAL",
+      message:
+        "struct_ops linked_ca: update to spare_ca: EINVAL (it is of another interface, or of another name within it)",
+    });
+    using other = StructOps.load();
+    expect(thrownBy(() => link.update(other.structOps.skel_ca))).toMatchObject({ name: "UnsupportedError" });
+    expect(sendOver("linked_ca")).toBe("linked_ca");
   });
 
   younger.test("is made only when $autocreate says so", () => {

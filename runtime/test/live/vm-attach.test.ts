@@ -6,10 +6,11 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { AttachNet } from "../../../fixtures/attach_net.skel.ts";
 import { AttachVm } from "../../../fixtures/attach_vm.skel.ts";
-import type { Loaded } from "../../src/index.ts";
+import type { Link, Loaded } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
 import { makeCgroup } from "../support/cgroup.ts";
 import { thrownBy } from "../support/errors.ts";
+import { descriptors, linksOf } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
 import { needs } from "../support/needs.ts";
 import { enterNetns, ip } from "../support/netns.ts";
@@ -161,4 +162,37 @@ test("netkit devices run their program until it is detached", async (context) =>
     () => sendUdp(udp, "10.98.0.255", 9),
   );
   closeSync(udp);
+});
+
+/** Attaches one of the fixture's programs. */
+type Attach = (live: Loaded<AttachVm>, cgroup: string) => Link;
+
+const cycled: readonly [feature: Parameters<typeof needs>[1], program: keyof AttachVm["progs"], attach: Attach][] = [
+  ["kprobe", "on_function", ({ progs }) => progs.on_function.attach({ func: "do_unlinkat" })],
+  ["kprobe", "on_function_return", ({ progs }) => progs.on_function_return.attach()],
+  ["kprobe", "on_syscall", ({ progs }) => progs.on_syscall.attach()],
+  ["kprobe_multi", "on_functions", ({ progs }) => progs.on_functions.attach({ pattern: "do_unlinka?" })],
+  ["fentry", "on_entry", ({ progs }) => progs.on_entry.attach()],
+  ["fentry", "on_exit", ({ progs }) => progs.on_exit.attach()],
+  ["lsm", "on_open", ({ progs }) => progs.on_open.attach()],
+  ["lsm", "on_bind", ({ progs }, path) => progs.on_bind.attach({ cgroup: path })],
+];
+
+describe("5 cycles leave nothing", () => {
+  for (const [feature, program, attach] of cycled) {
+    test(program, async (context) => {
+      needs(context, feature);
+      const cgroup = makeCgroup(program);
+      try {
+        using live = load(program);
+        attach(live, cgroup.path).detach(); // what the process keeps for good is there after the first
+        const before = descriptors();
+        for (let i = 0; i < 5; i++) attach(live, cgroup.path).detach();
+        expect(descriptors()).toEqual(before);
+        await expect.poll(() => linksOf(live.progs[program].id), { timeout: 20_000, interval: 200 }).toBe(0);
+      } finally {
+        cgroup.remove();
+      }
+    });
+  }
 });

@@ -29,6 +29,14 @@ export function kernelObjects(names: readonly string[]): Record<"map" | "prog" |
   return { map: list("map").filter(ours).length, prog: programs.length, link: links.length };
 }
 
+/** How many links of the program with this id the kernel has. */
+export function linksOf(program: number): number {
+  const links = JSON.parse(execFileSync("bpftool", ["-j", "link", "list"], { encoding: "utf8" })) as {
+    prog_id?: number;
+  }[];
+  return links.filter(({ prog_id: id }) => id === program).length;
+}
+
 /** How many descriptors of any kind this process has open. */
 export function openDescriptors(): number {
   // readdir's own is among them, each time.

@@ -1,9 +1,11 @@
 // What not every kernel has. A test that asks for it is skipped where it is missing, and says why.
 
 import { existsSync, readFileSync } from "node:fs";
+import { release } from "node:os";
 import type { TestContext } from "vitest";
 import { AttachVm } from "../../../fixtures/attach_vm.skel.ts";
 import { isBpfError } from "../../src/index.ts";
+import { isAtLeast } from "../../src/library/kernel.ts";
 
 function readText(path: string): string {
   try {
@@ -37,6 +39,9 @@ function whyNoTrampolines(): string | undefined {
 
 const hasKprobes = (): boolean => existsSync("/sys/bus/event_source/devices/kprobe");
 
+/** Whether tp_btf programs can ask for their cookie; `bpf_get_attach_cookie` is no helper of theirs before. */
+export const hasBtfCookies: boolean = isAtLeast(release(), "6.10");
+
 const features = {
   kprobe: () => missing(hasKprobes(), "the kernel has no kprobes, CONFIG_KPROBES"),
   kprobe_multi: () =>
@@ -48,6 +53,8 @@ const features = {
       readText("/sys/kernel/security/lsm").split(",").includes("bpf"),
       "the BPF LSM is not active, lsm=...,bpf on the kernel's command line",
     ),
+  uprobe_multi: () => missing(kernelHas("bpf_uprobe_multi_link"), "the kernel has no uprobe.multi: Linux 6.6"),
+  btf_cookie: () => missing(hasBtfCookies, "programs of tp_btf have no cookie before Linux 6.10"),
   netkit: () => missing(kernelHas("netkit_link"), "the kernel has no netkit devices, CONFIG_NETKIT"),
 };
 
