@@ -7,6 +7,7 @@ import { displayPath, shown, SkelError } from "../errors.ts";
 import { readObjectFile } from "../files.ts";
 import { typesOf } from "../live/run/cells.ts";
 import { parseFilter } from "../live/run/filter.ts";
+import { ownLines } from "../live/run/formats.ts";
 import type { Printer } from "../live/run/items.ts";
 import { jsonPrinter } from "../live/run/json.ts";
 import { runSession, type Stop } from "../live/run/session.ts";
@@ -66,13 +67,17 @@ export async function runRun(args: RunArguments): Promise<void> {
   const hasLines = buffers.length > 0 || printk;
   const write = (text: string): void => void process.stdout.write(text);
   const printer = args.json ? jsonPrinter(runtime, write) : openText(made, rows, !hasLines && !args.maps);
-  const timer = duration === undefined ? undefined : setTimeout(() => stop.abort(), duration);
-  try {
-    const looks = !hasLines || args.maps ? interval : undefined;
-    await runSession(runtime, made, { targets, settings, filter, count, interval: looks, printk }, printer, stop);
-  } finally {
-    clearTimeout(timer);
-  }
+  const looks = !hasLines || args.maps ? interval : undefined;
+  const options = {
+    targets,
+    settings,
+    filter,
+    count,
+    duration,
+    interval: looks,
+    printk: printk ? ownLines(bytes) : undefined,
+  };
+  await runSession(runtime, made, options, printer, stop);
 }
 
 function wholeNumber(option: string, value: number | undefined): number | undefined {

@@ -19,10 +19,12 @@ export interface SessionOptions {
   readonly filter: Filter | undefined;
   /** Ends after so many printed events. */
   readonly count: number | undefined;
+  /** In milliseconds from when it is attached, when to end; undefined: not by itself. */
+  readonly duration: number | undefined;
   /** In milliseconds, how often maps and globals are looked at; undefined: at the end alone. */
   readonly interval: number | undefined;
-  /** Whether lines of bpf_printk are wanted. */
-  readonly printk: boolean;
+  /** Which lines of bpf_printk to print; undefined: none. */
+  readonly printk: ((text: string) => boolean) | undefined;
 }
 
 /** Ends a session. */
@@ -86,7 +88,7 @@ async function watch(
   const takeEvent = eventTaker(made, options, print, stop);
   for (const map of model.maps.filter(isBuffer))
     watchEvents(live, layouts, map, stop.signal, (item) => (item.kind === "event" ? takeEvent(item) : print(item)));
-  const printing = options.printk ? watchPrintk(runtime, print, stop.signal) : undefined;
+  const printing = options.printk && watchPrintk(runtime, options.printk, print, stop.signal);
   const attached = attach(runtime, live, made, options.targets);
   print(attached);
   const maps = readableMaps(made);
@@ -95,13 +97,16 @@ async function watch(
     if (state.maps.length + state.globals.length > 0) print({ kind: "state", time: new Date(), ...state, last });
   };
   const reading = readIterators(live, made, attached.attached, print);
-  const timer = options.interval === undefined ? undefined : setInterval(look, options.interval, false);
+  const { interval, duration } = options;
+  const timer = interval === undefined ? undefined : setInterval(look, interval, false);
+  const end = duration === undefined ? undefined : setTimeout(() => stop.abort(), duration);
   try {
     if (timer !== undefined) look(false);
     await Promise.race([stopped(stop.signal), reading.then(() => stopped(stop.signal)), printing].filter(Boolean));
     look(true);
   } finally {
     clearInterval(timer);
+    clearTimeout(end);
   }
 }
 
@@ -143,11 +148,16 @@ function eventTaker(
 }
 
 /** What programs print from now on. */
-async function watchPrintk(runtime: Runtime, print: (item: Item) => void, signal: AbortSignal): Promise<void> {
+async function watchPrintk(
+  runtime: Runtime,
+  isOwn: (text: string) => boolean,
+  print: (item: Item) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const lines = runtime.tracePipe({ signal });
   try {
     for await (const { task, pid, cpu, text } of lines)
-      print({ kind: "printk", time: new Date(), task, pid, cpu, text });
+      if (isOwn(text)) print({ kind: "printk", time: new Date(), task, pid, cpu, text });
   } catch (e) {
     if (!signal.aborted) throw e;
   }
@@ -166,7 +176,8 @@ function attach(
   const inWords = (name: string, why: string): string => {
     const program = model.programs.find((one) => one.name === name);
     const example = program && exampleTarget(program);
-    return why.startsWith("needs a target") && example !== undefined ? `needs a target (${example})` : why;
+    if (!why.startsWith("needs a target")) return why;
+    return example === undefined ? "needs a target that only a program can give" : `needs a target (${example})`;
   };
   try {
     const result = live.attach({ targets, optional } as AttachAllOptions<AnyShape>);

@@ -31,22 +31,15 @@ const clock = (time: Date): string => {
 
 const TIME: TableColumn = { title: "TIME", right: false, width: 12 };
 const CPU: TableColumn = { title: "CPU", right: true, width: 3 };
-const PRINTK: readonly TableColumn[] = [
-  TIME,
-  { title: "TASK", right: false, width: 16 },
-  { title: "PID", right: true, width: 7 },
-  { title: "TEXT", right: false, width: 4 },
-];
-
 /** Opens a printer of text. */
 export function textPrinter(options: TextOptions): Printer {
   const { write, note, screen, paint } = options;
   const rows = openRows(() => (screen === undefined ? Infinity : screen().rows - 1));
   let [drawn, last] = [0, ""];
 
-  const put = (lines: readonly Line[]): void => {
+  const put = (lines: readonly Line[], before = ""): void => {
     const most = screen?.().columns ?? Infinity;
-    write(lines.map(({ text, as }) => `${paint(cut(text, most), as)}\n`).join(""));
+    write(before + lines.map(({ text, as }) => `${paint(cut(text, most), as)}\n`).join(""));
   };
 
   const drawState = (item: Extract<Item, { kind: "state" }>): void => {
@@ -57,8 +50,7 @@ export function textPrinter(options: TextOptions): Printer {
       const all = [head, ...lines];
       // What has scrolled away cannot be drawn over.
       const shown = item.last ? all : all.slice(0, screen().rows - 1);
-      if (drawn > 0) write(`\x1b[${drawn}A\r\x1b[J`);
-      put(shown);
+      put(shown, drawn === 0 ? "" : `\x1b[${drawn}A\r\x1b[J`);
       drawn = shown.length;
     } else if (text !== last) {
       put([{ text: "", as: "row" }, { text: clock(item.time), as: "dim" }, ...lines]);
@@ -74,15 +66,11 @@ export function textPrinter(options: TextOptions): Printer {
           const { id, columns, cells } = eventRow(item, options);
           return put(rows.add(id, columns, cells));
         }
-        case "printk":
-          return put(
-            rows.add("printk", PRINTK, [
-              clock(item.time),
-              printable(item.task),
-              String(item.pid),
-              printable(item.text),
-            ]),
-          );
+        // Between the rows of a table, which go on below.
+        case "printk": {
+          const from = `${printable(item.task)}[${item.pid}]`;
+          return put([{ text: `${clock(item.time)}  ${from}: ${printable(item.text)}`, as: "row" }]);
+        }
         case "output":
           rows.interrupt();
           return put([{ text: printable(item.text).replaceAll("\\t", "\t"), as: "row" }]);
