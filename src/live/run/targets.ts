@@ -60,7 +60,7 @@ const FORMS: Readonly<Partial<Record<ProgramKind, Form>>> = {
     pattern: /^(?<category>[^/:]+)[/:](?<name>[^/:]+)$/,
   },
   raw_tracepoint: { shape: "NAME", example: "sys_enter", pattern: /^(?<name>.+)$/ },
-  sockmap: { shape: "MAP", example: "sockets", pattern: /^(?<map>\w+)$/ },
+  sockmap: { shape: "MAP", example: "MAP", pattern: /^(?<map>\w+)$/ },
   lirc: { shape: "DEVICE", example: "/dev/lirc0", pattern: /^(?<lirc>.+)$/ },
   perf_event: {
     shape: "type=TYPE,config=N,frequency=N,cpu=N",

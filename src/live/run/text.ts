@@ -73,6 +73,7 @@ export function textPrinter(options: TextOptions): Printer {
         }
         case "output":
           rows.interrupt();
+          drawn = 0;
           return put([{ text: printable(item.text).replaceAll("\\t", "\t"), as: "row" }]);
         case "lost":
           return note(`${printable(item.map)}: ${item.count} events lost on CPU ${item.cpu}`);
