@@ -2,7 +2,7 @@
 
 import { styleText } from "node:util";
 import { diagnosticsOf, openToolchain, removeAtExit } from "../build/compile.ts";
-import { compileTargets } from "../build/targets.ts";
+import { compileTargets, objectOf } from "../build/targets.ts";
 import { displayPath, shown, SkelError } from "../errors.ts";
 import { readObjectFile } from "../files.ts";
 import { typesOf } from "../live/run/cells.ts";
@@ -46,9 +46,10 @@ export async function runRun(args: RunArguments): Promise<void> {
   const rows = wholeNumber("--rows", args.rows)!;
   const stop = new AbortController();
   takeSignals(stop);
+  const runtime = await loadRuntime("run");
   const bytes = await readOrCompile(args.object);
   const made = await makeSkeleton(bytes, {
-    name: args.object,
+    name: isSource(args.object) ? objectOf(args.object) : args.object,
     events: parseTypes("--event", "TYPE", args.event),
     maps: parseTypes("--map", "KEY:VALUE", args.map),
   });
@@ -63,7 +64,6 @@ export async function runRun(args: RunArguments): Promise<void> {
   );
   const filter = args.filter === undefined ? undefined : parseFilter(args.filter, [...new Set(fields)]);
   const printk = readNeeds(bytes).some(({ kind, name }) => kind === "helper" && /^trace_v?printk$/.test(name));
-  const runtime = await loadRuntime("run");
   const hasLines = buffers.length > 0 || printk;
   const write = (text: string): void => void process.stdout.write(text);
   const printer = args.json ? jsonPrinter(runtime, write) : openText(made, rows, !hasLines && !args.maps);
@@ -85,9 +85,11 @@ function wholeNumber(option: string, value: number | undefined): number | undefi
   throw new SkelError("ERR_OPTION", `expected a whole number from 1 on, got ${shown(String(value))}`, [option]);
 }
 
+const isSource = (path: string): boolean => path.endsWith(".c");
+
 /** The object; of a source, what clang makes of it, which is written nowhere. */
 async function readOrCompile(path: string): Promise<Uint8Array> {
-  if (!path.endsWith(".c")) return readObjectFile(path);
+  if (!isSource(path)) return readObjectFile(path);
   removeAtExit();
   const toolchain = await openToolchain(undefined, wantsColour(process.stderr));
   try {

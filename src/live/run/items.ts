@@ -21,6 +21,8 @@ export type Item =
       readonly cpu: number;
       readonly text: string;
     }
+  /** Something that this machine does not let us see. */
+  | { readonly kind: "note"; readonly text: string }
   | { readonly kind: "output"; readonly program: string; readonly text: string }
   | {
       readonly kind: "state";

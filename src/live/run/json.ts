@@ -23,6 +23,8 @@ export function jsonPrinter({ toJson }: Pick<Runtime, "toJson">, write: (text: s
         const { time, task, pid, cpu, text } = item;
         return [line("printk", { time: time.toISOString(), task, pid, cpu, text })];
       }
+      case "note":
+        return [line("note", { text: item.text })];
       case "output":
         return [line("output", { program: item.program, text: item.text })];
       case "state": {

@@ -154,12 +154,15 @@ async function watchPrintk(
   print: (item: Item) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const lines = runtime.tracePipe({ signal });
   try {
-    for await (const { task, pid, cpu, text } of lines)
+    for await (const { task, pid, cpu, text } of runtime.tracePipe({ signal }))
       if (isOwn(text)) print({ kind: "printk", time: new Date(), task, pid, cpu, text });
   } catch (e) {
-    if (!signal.aborted) throw e;
+    if (signal.aborted) return;
+    if (!runtime.isUnsupportedError(e) && !runtime.isBpfError(e)) throw e;
+    // All else can be seen without.
+    print({ kind: "note", text: `no lines of bpf_printk: ${e.message}` });
+    await stopped(signal);
   }
 }
 

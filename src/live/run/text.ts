@@ -77,6 +77,8 @@ export function textPrinter(options: TextOptions): Printer {
           return put([{ text: printable(item.text).replaceAll("\\t", "\t"), as: "row" }]);
         case "lost":
           return note(`${printable(item.map)}: ${item.count} events lost on CPU ${item.cpu}`);
+        case "note":
+          return note(item.text);
         case "attached":
           return attachedLines(item).forEach(note);
         case "state":
@@ -128,31 +130,28 @@ function mapLines({ map, entries, more, key, value }: MapState, { types, rows }:
   const count = `${more ? "more than " : ""}${entries.length} ${entries.length === 1 ? "entry" : "entries"}`;
   const title: Line = { text: `${printable(map.name)}  ${map.type}, ${count}`, as: "title" };
   if (entries.length === 0) return [title];
-  const sums = entries.map(([, one]) => sumOf(one));
+  const isPerCpu = map.type.includes("percpu");
+  const sums = entries.map(([, one]) => sumOf(one, isPerCpu));
   const isNumeric = sums.every((sum) => sum !== undefined);
   const order = entries.map((entry, i) => ({ entry, sum: sums[i]! }));
   if (isNumeric) order.sort((a, b) => (a.sum < b.sum ? 1 : a.sum > b.sum ? -1 : 0));
-  const perCpu = map.type.includes("percpu") && isNumeric;
-  const keys = key.map((column) => ({
-    ...column,
-    title: column.path.length > 0 ? `key.${column.path.join(".")}` : column.title,
-  }));
-  const columns = [...keys, ...(perCpu ? [{ title: "total", right: true, width: 5 }] : []), ...value];
+  const hasTotal = isPerCpu && isNumeric;
+  const columns = [...key, ...(hasTotal ? [{ title: "total", right: true, width: 5 }] : []), ...value];
   const cells = order
     .slice(0, rows)
     .map(({ entry: [k, v], sum }) => [
       ...cellsOf(k, key, types),
-      ...(perCpu ? [String(sum)] : []),
+      ...(hasTotal ? [String(sum)] : []),
       ...cellsOf(v, value, types),
     ]);
   const rest = entries.length - cells.length;
   return [title, ...setTable(columns, cells), ...(rest > 0 ? [{ text: `... ${rest} more`, as: "dim" } as Line] : [])];
 }
 
-/** A number, or of all CPUs their sum; undefined for anything else. */
-function sumOf(value: unknown): number | bigint | undefined {
+/** A number, or of those of all CPUs their sum; undefined for anything else. */
+function sumOf(value: unknown, isPerCpu: boolean): number | bigint | undefined {
   if (typeof value === "number" || typeof value === "bigint") return value;
-  if (!Array.isArray(value) || value.length === 0) return undefined;
+  if (!isPerCpu || !Array.isArray(value) || value.length === 0) return undefined;
   const all: readonly unknown[] = value;
   if (all.every((one) => typeof one === "bigint")) return all.reduce((a, b) => a + b, 0n);
   return all.every((one) => typeof one === "number") ? all.reduce((a, b) => a + b, 0) : undefined;
