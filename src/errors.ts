@@ -27,7 +27,9 @@ export type SkelErrorCode =
   /** A program that building needs is missing or does not run. */
   | "ERR_TOOL"
   /** `strict`: what would have been a warning. */
-  | "ERR_STRICT";
+  | "ERR_STRICT"
+  /** `run`: the kernel, libbpf or the rights of the process do not allow it. */
+  | "ERR_RUN";
 
 const brand = Symbol.for("ebpf-skel.SkelError");
 

@@ -34,6 +34,19 @@ function readFor(bytes: Uint8Array, options: ResolvedOptions): Reading & { reado
   return { model, layouts: present(readLayouts(model), options.presentation), carried: carry(bytes) };
 }
 
+/**
+ * What the module of an object is made from, and the name of the skeleton in it.
+ * @throws SkelError as `generate`
+ */
+export function readForModule(
+  bytes: Uint8Array,
+  options: GenerateOptions,
+): Reading & { readonly skeletonName: string } {
+  const resolved = resolveOptions(options);
+  const { model, layouts } = within(resolved.place, () => readFor(bytes, resolved));
+  return { model, layouts, skeletonName: assignNames(resolved.objectName, layouts.types).skeleton };
+}
+
 /** @throws SkelError ERR_TYPE naming the first difference */
 function checkAlike(main: Reading, other: Reading, arch: string): void {
   const difference = firstDifference(main, other);

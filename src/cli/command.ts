@@ -184,6 +184,72 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
       },
     )
     .command(
+      "run <object>",
+      "load and attach an object, and show what it does",
+      (y) =>
+        y
+          .positional("object", {
+            type: "string",
+            demandOption: true,
+            describe: "compiled BPF object (prog.bpf.o), or its source (prog.bpf.c)",
+          })
+          .option("attach", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            describe: "where a program goes that its section does not place: PROGRAM=TARGET[,OPTION=VALUE]",
+          })
+          .option("set", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            describe: "a variable's value before load: NAME=VALUE",
+          })
+          .option("filter", { type: "string", requiresArg: true, describe: "only events of which this holds" })
+          .option("count", { type: "number", requiresArg: true, describe: "end after so many events" })
+          .option("duration", { type: "string", requiresArg: true, describe: "end after this time: 500ms, 5s, 2m" })
+          .option("interval", {
+            type: "string",
+            default: "1s",
+            requiresArg: true,
+            describe: "how often maps and variables are looked at",
+          })
+          .option("maps", {
+            type: "boolean",
+            default: false,
+            describe: "show maps and variables at each interval, not only at the end, where there are events too",
+          })
+          .option("rows", { type: "number", default: 10, requiresArg: true, describe: "how many entries of each map" })
+          .option("event", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            describe: "types of events, as for gen: NAME=TYPE",
+          })
+          .option("map", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            describe: "types of a map, as for gen: NAME=KEY:VALUE",
+          })
+          .option("json", { type: "boolean", default: false, describe: "print one JSON object a line" })
+          .example("$0 run execsnoop.bpf.o", "events as they come, until Ctrl-C")
+          .example("$0 run prog.bpf.c --duration 10s", "compile it first; end after ten seconds")
+          .example(`$0 run prog.bpf.o --filter 'pid == 123 && comm ~ "sh"'`, "== != < <= > >=, ~ contains, && || ! ()")
+          .example("$0 run prog.bpf.o --json | jq .event", "for programs")
+          .example("$0 run xdp.bpf.o --attach count_packets=eth0", "tc: p=eth0:ingress; netfilter: p=ipv4:input:0")
+          .example(
+            "$0 run prog.bpf.o --attach p=/sys/fs/cgroup/x",
+            "of cgroup programs; of sk_lookup a network namespace",
+          )
+          .example("$0 run prog.bpf.o --attach p=/usr/bin/bash:readline,pid=123", "uprobe; usdt: PATH:PROVIDER:NAME")
+          .example("$0 run prog.bpf.o --set target_pid=123", "a constant or variable of the program"),
+      async (args) => {
+        const { runRun } = await import("./run.ts");
+        await runRun(args);
+      },
+    )
+    .command(
       "init [folder]",
       "write a small project that runs as it stands",
       (y) =>
