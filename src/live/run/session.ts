@@ -140,8 +140,9 @@ function eventTaker(
 
   function lookupIn({ event, columns }: EventItem): Parameters<Filter>[0] {
     return (path) => {
-      const column = columns.find((one) => one.path.join("\0") === path.join("\0"));
-      const value = valueAt(event, path);
+      // What is no struct has a name in the header alone.
+      const column = columns.find(({ title }) => title === path.join("."));
+      const value = valueAt(event, column?.path ?? path);
       return value === undefined ? undefined : { value, text: textOf(value, column?.layout, types) };
     };
   }
