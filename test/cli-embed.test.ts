@@ -136,8 +136,7 @@ describe("gen --no-embed", () => {
     const { status, stderr } = folder.run(["gen", "x.bpf.o", "--no-embed"]);
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr:
-        "ebpf-skel: x.skel.o: cannot be written, got EISDIR, a folder (remove it, or name another file)\n",
+      stderr: "ebpf-skel: x.skel.o: cannot be written, got EISDIR, a folder (remove it, or name another file)\n",
     });
     expect(folder.list()).toEqual(["x.bpf.o", "x.skel.o"]);
   });
