@@ -6,7 +6,7 @@
 // --full only the files of `quick` run.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { paths } from "./setup.mjs";
 import { runInVm } from "./vm.mjs";
@@ -153,7 +153,7 @@ export async function runOnKernel(folder, files, options) {
 }
 
 async function runInBoot(folder, files, append, { full }) {
-  const output = join(paths.cache, "kernel-tests", "live.mjs");
+  const output = join(paths.cache, "kernel-tests", `${basename(folder)}.mjs`);
   mkdirSync(dirname(output), { recursive: true });
   await bundle(files, output);
   const reporter = pathToFileURL(source("test/kernels/reporter.mjs")).href;
