@@ -9,7 +9,19 @@ export function makeCgroup(name = "own"): { readonly path: string; remove(): voi
   if (mount === undefined) throw new Error("cgroup v2 is not mounted");
   const path = `${mount}/ebpf-skel-test-${process.pid}-${name}`;
   mkdirSync(path);
-  return { path, remove: () => rmdirSync(path) };
+  return { path, remove: () => remove(path) };
+}
+
+/** A process that was killed is in its cgroup a moment longer. */
+function remove(path: string): void {
+  for (let tries = 0; ; tries++) {
+    try {
+      return rmdirSync(path);
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== "EBUSY" || tries === 100) throw e;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+  }
 }
 
 /** One for the time of `use`. */
