@@ -107,6 +107,13 @@ describe("an object needs", () => {
     expect(readNeeds(fixture("pinned"))).toContainEqual(expect.objectContaining({ kind: "mount", name: "bpf" }));
   });
 
+  test("the network's capability for maps of sockets and devices alone", () => {
+    const found = readNeeds(fixture("fds")).filter(({ name }) => name === "CAP_NET_ADMIN");
+    const by = found.flatMap(({ by }) => by);
+    expect(by).toEqual(expect.arrayContaining(["map sockets", "map devices"]));
+    expect(by).not.toContain("map cpus");
+  });
+
   test("optionally what only optional programs need", () => {
     const found = readNeeds(fixture("programs"));
     expect(found.find(({ name }) => name === "do_unlinkat")).toMatchObject({ optional: true, of: "kprobe" });

@@ -1,4 +1,4 @@
-// A type of programs in, the capabilities that loading one takes out: kernel/bpf/syscall.c, `bpf_prog_load`.
+// A type of programs or maps in, the capabilities that making one takes out: kernel/bpf/syscall.c, `bpf_prog_load` and `map_create`.
 
 /** `is_perfmon_prog_type` */
 const PERFMON: ReadonlySet<string> = new Set(
@@ -12,6 +12,9 @@ const NET_ADMIN: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** `map_create`, before Linux 6.5 each type in its own `map_alloc`. */
+const NET_ADMIN_MAPS: ReadonlySet<string> = new Set("sockmap sockhash devmap devmap_hash xskmap".split(" "));
+
 /** Of Linux 5.8 and later; before, CAP_SYS_ADMIN stands for all. */
 export function capabilitiesOf(programType: string): readonly string[] {
   return [
@@ -19,4 +22,9 @@ export function capabilitiesOf(programType: string): readonly string[] {
     ...(PERFMON.has(programType) ? ["CAP_PERFMON"] : []),
     ...(NET_ADMIN.has(programType) ? ["CAP_NET_ADMIN"] : []),
   ];
+}
+
+/** Of Linux 5.8 and later, for maps. */
+export function mapCapabilitiesOf(mapType: string): readonly string[] {
+  return ["CAP_BPF", ...(NET_ADMIN_MAPS.has(mapType) ? ["CAP_NET_ADMIN"] : [])];
 }

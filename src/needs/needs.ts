@@ -8,7 +8,7 @@ import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
 import { readObject } from "../object/read.ts";
 import type { MapModel, ObjectModel, ProgramModel } from "../object/model.ts";
-import { capabilitiesOf } from "./capabilities.ts";
+import { capabilitiesOf, mapCapabilitiesOf } from "./capabilities.ts";
 import { attachSince, flagsOf, helperOf, mapSince, programSince } from "./since.ts";
 
 /** What kind of thing is needed; `type` is a struct, union or enum of the kernel that CO-RE looks for. */
@@ -165,7 +165,7 @@ function ofTarget(prefix: string, kind: string): string {
 function ofMap(map: MapModel, by: string): Need[] {
   return [
     need("map_type", map.type, by, dated(mapSince(map.type))),
-    need("capability", "CAP_BPF", by),
+    ...mapCapabilitiesOf(map.type).map((capability) => need("capability", capability, by)),
     ...flagsOf(map.flags).map(({ name, since }) => need("map_flag", name, by, dated(since))),
     ...(map.pinning === "by_name" ? [need("mount", "bpf", by)] : []),
     ...(map.inner === undefined ? [] : ofMap(map.inner, by)),

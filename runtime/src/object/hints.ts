@@ -56,11 +56,14 @@ const network: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "netfilter",
 ]);
 
-/** The capabilities that loading programs of these kinds takes. */
-export function loadCapabilities(kinds: readonly ProgramKind[]): Capability[] {
+// kernel/bpf/syscall.c, `map_create`; before Linux 6.5 each in its own `map_alloc`.
+const networkMaps: ReadonlySet<string> = /*@__PURE__*/ new Set("sockmap sockhash devmap devmap_hash xskmap".split(" "));
+
+/** The capabilities that loading programs of these kinds takes, and creating a map of the type `map`. */
+export function loadCapabilities(kinds: readonly ProgramKind[], map?: string): Capability[] {
   const wanted: Capability[] = ["CAP_BPF"];
   if (kinds.some((kind) => tracing.has(kind))) wanted.push("CAP_PERFMON");
-  if (kinds.some((kind) => network.has(kind))) wanted.push("CAP_NET_ADMIN");
+  if (kinds.some((kind) => network.has(kind)) || networkMaps.has(map ?? "")) wanted.push("CAP_NET_ADMIN");
   return wanted;
 }
 
@@ -69,7 +72,7 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
   const { errno, map, log } = attempt;
   switch (errno) {
     case EPERM:
-      return notPermitted(attempt.kinds);
+      return notPermitted(attempt.kinds, map?.type?.name);
     case EINVAL:
       return notKnown(attempt) ?? withoutConfig(log);
     case ENOTSUPP:
@@ -93,13 +96,14 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
 }
 
 /** In the order of likelihood: rights, then what else stands in the way of who has them. */
-function notPermitted(kinds: readonly ProgramKind[]): string {
+function notPermitted(kinds: readonly ProgramKind[], map: string | undefined): string {
   if (inUserNamespace()) return "this is a user namespace, whose capabilities do not count for BPF";
-  const missing = missingCapabilities(loadCapabilities(kinds));
+  const missing = missingCapabilities(loadCapabilities(kinds, map));
   if (missing.length > 0) {
     const disabled = sysctl("kernel.unprivileged_bpf_disabled") ?? 0;
     // Only these ever were for everybody (kernel/bpf/syscall.c, `bpf_prog_load`).
-    const open = kinds.length > 0 && kinds.every((kind) => kind === "socket") && disabled > 0;
+    const open =
+      missing.includes("CAP_BPF") && kinds.length > 0 && kinds.every((kind) => kind === "socket") && disabled > 0;
     return `needs ${list(missing)}, or root${open ? `: kernel.unprivileged_bpf_disabled is ${disabled}` : ""}`;
   }
   const mode = lockdown();

@@ -74,6 +74,24 @@ describe("without the rights", () => {
     ["a tracepoint program", ",+bpf", load, "execve_counter: bpf_object__load: EPERM (needs CAP_PERFMON, or root)"],
     ["an XDP program", ",+bpf", xdp, "nomaps: bpf_object__load: EPERM (needs CAP_NET_ADMIN, or root)"],
     [
+      "a map of sockets",
+      ",+bpf",
+      `${compiled(
+        `struct {
+           __uint(type, BPF_MAP_TYPE_SOCKMAP);
+           __uint(max_entries, 1);
+           __type(key, u32);
+           __type(value, u32);
+         } sockets SEC(".maps");
+         SEC("socket") int filter(void *ctx) { return 0; }`,
+        "filter",
+        "socket",
+      )}
+        say(() => compiled.load());
+      `,
+      "test: bpf_object__load: EPERM (needs CAP_NET_ADMIN, or root)",
+    ],
+    [
       "attaching to a tracepoint",
       ",+bpf,+perfmon",
       attach,
