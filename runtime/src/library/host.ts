@@ -27,6 +27,20 @@ export function missingCapabilities(wanted: readonly Capability[]): readonly Cap
   return isAtLeast(kernelRelease(), "5.8") ? wanted.filter((name) => !has(name)) : ["CAP_SYS_ADMIN"];
 }
 
+// kernel/bpf/syscall.c, `map_create`; before Linux 6.5 each in its own `map_alloc`.
+const networkMaps: ReadonlySet<string> = /*@__PURE__*/ new Set("sockmap sockhash devmap devmap_hash xskmap".split(" "));
+
+/** The capabilities that creating a map of `type` takes. */
+export function mapCapabilities(type: string): readonly Capability[] {
+  return networkMaps.has(type) ? ["CAP_BPF", "CAP_NET_ADMIN"] : ["CAP_BPF"];
+}
+
+/** What to give to a process that lacks these capabilities: "needs CAP_BPF and CAP_PERFMON, or root". */
+export function needsCapabilities(missing: readonly Capability[]): string {
+  const names = missing.length < 2 ? missing.join("") : `${missing.slice(0, -1).join(", ")} and ${missing.at(-1)}`;
+  return `needs ${names}, or root`;
+}
+
 /** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
 export function inUserNamespace(): boolean {
   const map = readText("/proc/self/uid_map")?.trim().split(/\s+/);

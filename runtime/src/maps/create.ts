@@ -5,7 +5,7 @@ import { UnsupportedError, ValueError } from "../errors.ts";
 import { openLibrary } from "../library.ts";
 import { E2BIG, EINVAL, ENOMEM, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
-import { missingCapabilities } from "../library/host.ts";
+import { mapCapabilities, missingCapabilities, needsCapabilities } from "../library/host.ts";
 import { mapTypeNumber } from "../library/mapinfo.ts";
 import { withLog } from "../library/print.ts";
 import { show } from "../memory/refuse.ts";
@@ -80,8 +80,10 @@ export function createMap<H>(spec: MapSpec<H>, options: CreateOptions, innerFd =
 
 function hintOf(errno: number, type: string): string | undefined {
   switch (errno) {
-    case EPERM:
-      return missingCapabilities(["CAP_BPF"]).length > 0 ? "needs CAP_BPF, or root" : undefined;
+    case EPERM: {
+      const missing = missingCapabilities(mapCapabilities(type));
+      return missing.length > 0 ? needsCapabilities(missing) : undefined;
+    }
     case EINVAL:
       return `the kernel refuses these sizes, this number of entries or these flags for a map of type ${type}`;
     case E2BIG:

@@ -2,7 +2,15 @@
 
 import type { ProgramKind } from "../abi.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM, ESRCH } from "../library/errno.ts";
-import { type Capability, hasKernelBtf, inUserNamespace, lockdown, missingCapabilities } from "../library/host.ts";
+import {
+  type Capability,
+  hasKernelBtf,
+  inUserNamespace,
+  lockdown,
+  mapCapabilities,
+  missingCapabilities,
+  needsCapabilities,
+} from "../library/host.ts";
 import { hasSeccompFilter, isAtLeast, type KernelType, kernelRelease, sysctl } from "../library/kernel.ts";
 
 /** What was to be loaded, as far as the lines of libbpf and the tables tell. */
@@ -56,14 +64,11 @@ const network: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>([
   "netfilter",
 ]);
 
-// kernel/bpf/syscall.c, `map_create`; before Linux 6.5 each in its own `map_alloc`.
-const networkMaps: ReadonlySet<string> = /*@__PURE__*/ new Set("sockmap sockhash devmap devmap_hash xskmap".split(" "));
-
-/** The capabilities that loading programs of these kinds takes, and creating a map of the type `map`. */
-export function loadCapabilities(kinds: readonly ProgramKind[], map?: string): Capability[] {
+/** The capabilities that loading programs of these kinds takes. */
+function loadCapabilities(kinds: readonly ProgramKind[]): Capability[] {
   const wanted: Capability[] = ["CAP_BPF"];
   if (kinds.some((kind) => tracing.has(kind))) wanted.push("CAP_PERFMON");
-  if (kinds.some((kind) => network.has(kind)) || networkMaps.has(map ?? "")) wanted.push("CAP_NET_ADMIN");
+  if (kinds.some((kind) => network.has(kind))) wanted.push("CAP_NET_ADMIN");
   return wanted;
 }
 
@@ -98,13 +103,14 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
 /** In the order of likelihood: rights, then what else stands in the way of who has them. */
 function notPermitted(kinds: readonly ProgramKind[], map: string | undefined): string {
   if (inUserNamespace()) return "this is a user namespace, whose capabilities do not count for BPF";
-  const missing = missingCapabilities(loadCapabilities(kinds, map));
+  const wanted = [...loadCapabilities(kinds), ...(map === undefined ? [] : mapCapabilities(map))];
+  const missing = missingCapabilities([...new Set(wanted)]);
   if (missing.length > 0) {
     const disabled = sysctl("kernel.unprivileged_bpf_disabled") ?? 0;
     // Only these ever were for everybody (kernel/bpf/syscall.c, `bpf_prog_load`).
     const open =
       missing.includes("CAP_BPF") && kinds.length > 0 && kinds.every((kind) => kind === "socket") && disabled > 0;
-    return `needs ${list(missing)}, or root${open ? `: kernel.unprivileged_bpf_disabled is ${disabled}` : ""}`;
+    return `${needsCapabilities(missing)}${open ? `: kernel.unprivileged_bpf_disabled is ${disabled}` : ""}`;
   }
   const mode = lockdown();
   const ways = [
@@ -142,8 +148,4 @@ export function lockedDown(log: string): string | undefined {
   return mode === undefined
     ? undefined
     : `the kernel is locked down, lockdown=${mode}: programs cannot ${/probe_write/.test(log) ? "write to processes" : "read its memory"}`;
-}
-
-function list(names: readonly string[]): string {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
