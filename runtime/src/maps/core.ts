@@ -31,7 +31,7 @@ export interface BpfMap {
   /**
    * Makes the map constant: from now on no process can write to it by system calls, programs still can. There is no way
    * back.
-   * @throws BpfError EBUSY while a process has it mapped for writing
+   * @throws BpfError EBUSY while a process has it mapped for writing; EPERM, on older kernels EBUSY, when it is frozen already
    */
   freeze(): void;
   /**

@@ -43,7 +43,7 @@ export class PlainMap implements BpfMap {
   freeze(): void {
     const result = this.#core.library.fn("bpf_map_freeze")(this.#core.use());
     if (result === 0) return;
-    const hint = result === -EBUSY ? "a process has it mapped for writing" : undefined;
+    const hint = result === -EBUSY ? "it is frozen already, or a process has it mapped for writing" : undefined;
     throw this.#core.failure(result, "bpf_map_freeze", "freeze", hint);
   }
 

@@ -1,4 +1,5 @@
 // Programs of sockets: filters, SO_REUSEPORT groups, sockmaps. All traffic is on loopback.
+// needs Linux 6.7: the fixture is loaded whole, with programs of netfilter (6.4), TCX (6.6) and netkit (6.7)
 
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";

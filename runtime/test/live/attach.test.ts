@@ -12,6 +12,7 @@ import { thrownBy } from "../support/errors.ts";
 import { withCgroup } from "../support/cgroup.ts";
 import { descriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { needs } from "../support/needs.ts";
 import { openPerfEvent } from "../support/perf.ts";
 
 requireKernel();
@@ -400,7 +401,8 @@ SEC("tcx/ingress") int on_ingress(struct __sk_buff *skb) { return -1; }
 SEC("uprobe.multi/libstdc++.so.6:__cxa_throw") int on_malloc(void *ctx) { return 0; }
 `;
 
-  test("are loaded as the generator's table says", () => {
+  test("are loaded as the generator's table says", (context) => {
+    needs(context, "uprobe_multi");
     const skeleton = skeletonOf<Younger>(compile(source), {
       maps: {},
       progs: {

@@ -24,6 +24,7 @@ import {
 import { descriptors } from "../support/held.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { needs } from "../support/needs.ts";
 import { showMap } from "../support/showmap.ts";
 
 requireKernel();
@@ -90,7 +91,8 @@ test("a hash of maps takes LRU hash maps by names", () => {
   expect(showMap(outer.id)).toMatchObject({ type: "hash_of_maps", bytes_key: 16 });
 });
 
-test("a program array takes programs, and a skeleton takes it for its own", () => {
+test("a program array takes programs, and a skeleton takes it for its own", (context) => {
+  needs(context, "inner_locks");
   using tails = ProgArray.create({ maxEntries: 4 });
   using open = Fds.open();
   open.maps.tails.reuse(tails);

@@ -1,4 +1,5 @@
 // Maps of maps, program arrays and stack traces on the real kernel, held against what bpftool sees.
+// needs Linux 6.2: the fixture is loaded whole, with inner maps that have locks
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fds } from "../../../fixtures/fds.skel.ts";

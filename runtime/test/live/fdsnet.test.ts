@@ -1,4 +1,5 @@
 // Maps of sockets, devices and CPUs on the real kernel.
+// needs Linux 6.2: the fixture is loaded whole, with inner maps that have locks
 
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";

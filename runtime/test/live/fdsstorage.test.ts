@@ -1,4 +1,5 @@
 // Storage by socket, inode, task and cgroup, and the maps of cgroups, on the real kernel.
+// needs Linux 6.2: the fixture is loaded whole, with inner maps that have locks
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -55,6 +55,7 @@ const features = {
     ),
   uprobe_multi: () => missing(kernelHas("bpf_uprobe_multi_link"), "the kernel has no uprobe.multi: Linux 6.6"),
   btf_cookie: () => missing(hasBtfCookies, "programs of tp_btf have no cookie before Linux 6.10"),
+  inner_locks: () => missing(isAtLeast(release(), "6.2"), "inner maps have no locks before Linux 6.2"),
   netkit: () => missing(kernelHas("netkit_link"), "the kernel has no netkit devices, CONFIG_NETKIT"),
 };
 
