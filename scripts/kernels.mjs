@@ -13,8 +13,11 @@ import { runInVm } from "./vm.mjs";
 
 const source = (path) => join(paths.root, path);
 
-/** Live tests that are about processes, Node or speed, and not about what the kernel does. */
-const leftOut = ["async", "phases", "leaks", "foreign", "errors", "node24", "dump"];
+/**
+ * Live tests that are about processes, Node, bundlers or speed, and not about what the kernel does; and that of `check`, which is about
+ * what this machine's kernel has not.
+ */
+const leftOut = "async phases leaks foreign errors node24 dump plugins examples run check".split(" ");
 
 /** The first of a family that says most about the kernel. */
 const quick = ["maps", "sections", "values", "kconfig", "attach", "vm-attach"];
