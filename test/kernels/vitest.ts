@@ -23,9 +23,9 @@ type Fn = (...args: readonly never[]) => unknown;
 
 const matchers: unknown = (globalThis as Record<symbol, unknown>)[ASYMMETRIC_MATCHERS_OBJECT];
 
-/** Asks again until the assertion holds, for a second. */
+/** Asks again until the assertion holds: for longer than vitest does, as all is slower here. */
 function poll(get: () => unknown, { timeout = 1000, interval = 50 } = {}): object {
-  const until = Date.now() + timeout;
+  const until = Date.now() + 30 * timeout;
   const assertion =
     (matcher: string) =>
     async (...args: readonly unknown[]) => {
@@ -98,8 +98,10 @@ function withEach(run: (name: string, fn: Fn) => void, skip: (name: string) => v
     (to: (name: string, fn: Fn) => void) =>
     (rows: readonly unknown[]) =>
     (name: string, ...rest: readonly unknown[]): void => {
+      // A row is spread where every one is an array.
+      const spread = rows.every((row) => Array.isArray(row));
       rows.forEach((row, index) => {
-        const values = Array.isArray(row) ? row : [row];
+        const values = spread ? (row as readonly unknown[]) : [row];
         const fn = functionIn(rest) as (...args: readonly unknown[]) => unknown;
         to(titled(name, values, index), (() => fn(...values)) as Fn);
       });
