@@ -17,7 +17,7 @@ const source = (path) => join(paths.root, path);
  * Live tests that are about processes, Node, bundlers or speed, and not about what the kernel does; and that of `check`, which is about
  * what this machine's kernel has not.
  */
-const leftOut = "async phases leaks foreign errors node24 dump plugins examples run check".split(" ");
+const leftOut = "async phases leaks ringbufends foreign errors node24 dump plugins examples run check".split(" ");
 
 /** The first of a family that says most about the kernel. */
 const quick = ["maps", "sections", "values", "kconfig", "attach", "vm-attach"];
