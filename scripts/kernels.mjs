@@ -108,6 +108,7 @@ const busy = [
   "so does a trie",
   "gives up on a map that changes faster than it walks",
   "gives every line of a flood, in order, or counts it as lost",
+  "lets timers have their turn in a flood",
   // It measures processor time.
   "waits for lines without turning in circles",
 ];
