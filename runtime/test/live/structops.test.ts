@@ -153,7 +153,7 @@ describe("a map in .struct_ops.link", () => {
     });
   });
 
-  younger.test("has a link of the kernel's, which can be pinned and taken up again", () => {
+  younger.test("has a link of the kernel's, which can be pinned and outlives its skeleton", async () => {
     const path = `${pins.folder}/linked`;
     const live = StructOpsLink.load();
     const link = live.structOps.linked_ca.attach();
@@ -166,6 +166,8 @@ describe("a map in .struct_ops.link", () => {
     live.close();
     expect(sendOver("linked_ca")).toBe("linked_ca");
     rmSync(path);
+    // The kernel frees the inode of a pin, and puts its link (bpf_link_put), in a worker of its own.
+    await expect.poll(registered, { timeout: 10_000, interval: 10 }).toEqual([]);
   });
 
   younger.test("is attached again after detach", () => {
