@@ -204,7 +204,8 @@ struct event {
 
 struct block {
 	uint64_t number;
-	uint8_t data[248];
+	uint32_t kind;
+	uint8_t data[244];
 };
 
 static uint64_t read_event(const struct event *e)
@@ -218,7 +219,7 @@ static uint64_t read_block(const struct block *b)
 
 	/* What a callback keeps. */
 	__asm__ volatile("" : : "r"(&copy) : "memory");
-	return copy.number + copy.data[7];
+	return copy.number + copy.kind + copy.data[7];
 }
 
 static uint64_t sums[5];

@@ -6,6 +6,7 @@ import { StateError, ValueError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import { eventStream } from "./iterator.ts";
+import type { Handler } from "./loop.ts";
 import { type Reader, reader, RecordTypes, type Wanted } from "./records.ts";
 import type { EventSource } from "./source.ts";
 import type { Stream } from "./stream.ts";
@@ -30,7 +31,8 @@ export interface Kind<S extends EventSource> {
   begin?(source: S, options: UnknownOptions): void;
 }
 
-type Handler = (event: never, cpu: number) => void;
+/** A handler of typed events; what reads them knows them as unknown. */
+type AnyHandler = (event: never, cpu: number) => void;
 
 // More records than any buffer holds, and a small integer to V8.
 const most = 2 ** 30 - 1;
@@ -62,7 +64,7 @@ export class Consumer<S extends EventSource> {
   }
 
   /** @throws StateError while another consumer is at work */
-  consume(fn: Handler, options: ConsumeOptions = {}): number {
+  consume(fn: AnyHandler, options: ConsumeOptions = {}): number {
     const { lazy = false, max = Infinity } = options;
     this.#checkHandler("consume", fn);
     if (max !== Infinity && !(Number.isInteger(max) && max >= 1)) {
@@ -79,16 +81,16 @@ export class Consumer<S extends EventSource> {
     this.#claim({ close: () => source.halt() });
     try {
       this.#kind.begin?.(source, options);
-      return reader(this.#types, fn, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
+      return reader(this.#types, fn as Handler, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
     } finally {
       this.#reader = undefined;
     }
   }
 
-  subscribe(fn: Handler, options: SubscribeOptions = {}): Subscription {
+  subscribe(fn: AnyHandler, options: SubscribeOptions = {}): Subscription {
     this.#checkHandler("subscribe", fn);
     const { source } = this;
-    const read = reader(this.#types, fn, this.#wanted(options.lazy === true, options));
+    const read = reader(this.#types, fn as Handler, this.#wanted(options.lazy === true, options));
     const subscription = new LiveSubscription(source, read, options.signal, () => (this.#reader = undefined));
     this.#claim(subscription);
     this.#kind.begin?.(source, options);

@@ -6,6 +6,7 @@ import { fieldsOf } from "../codec/fields.ts";
 import { bool, s16, s32, s64, s8, u16, u32, u64, u8 } from "../codec/scalars.ts";
 import { StateError } from "../errors.ts";
 import type { Memory } from "../memory.ts";
+import type { View } from "./loop.ts";
 
 /** The record that flyweights show; none outside of the handler. */
 export interface Cursor {
@@ -42,13 +43,20 @@ function outside(): never {
   throw new StateError("event: read outside of its handler (lazy events are there until the handler returns)");
 }
 
-/** The values of `codec` under `cursor`; undefined for what is no struct, and has no fields to wait for. */
-export function flyweight<T>(codec: Codec<T, never>, cursor: Cursor): T | undefined {
+/** Shows the records of `codec` under `cursor`, in the same object each; undefined for what is no struct, and has no fields to wait for. */
+export function flyweight(codec: Codec<unknown, never>, cursor: Cursor): View | undefined {
   const fields = fieldsOf(codec);
   if (fields === undefined) return undefined;
-  const value = {};
+  const event = {};
   for (const { name, offset, codec } of fields) {
-    Object.defineProperty(value, name, { enumerable: true, get: getterOf(codec, cursor, offset) });
+    Object.defineProperty(event, name, { enumerable: true, get: getterOf(codec, cursor, offset) });
   }
-  return Object.freeze(value) as T;
+  Object.freeze(event);
+  return {
+    read(m, at) {
+      cursor.m = m;
+      cursor.at = at;
+      return event;
+    },
+  };
 }

@@ -7,6 +7,7 @@ import { tailBytes } from "../codec/tail.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
 import { type Cursor, flyweight } from "./lazy.ts";
+import { type Handler, Loop, type OnOdd, type View } from "./loop.ts";
 import type { EventSource } from "./source.ts";
 import type { UnknownRecord } from "./types.ts";
 
@@ -26,7 +27,8 @@ export class RecordTypes {
   readonly #lengthOf: (size: number) => number;
   /** The record that the flyweights show. */
   readonly cursor: Cursor = { m: undefined, at: 0 };
-  readonly #flyweights = new Map<AnyCodec, unknown>();
+  readonly #flyweights = new Map<AnyCodec, View>();
+  readonly #loops = new WeakMap<Handler, Loop>();
 
   /** `lengthOf` gives the length of a record that holds so many bytes; without codecs records are bytes. */
   constructor(codecs: readonly AnyCodec[], lengthOf: (size: number) => number) {
@@ -53,10 +55,24 @@ export class RecordTypes {
     return other === undefined && length >= textAtEnd(only!) ? only : undefined;
   }
 
-  /** The one object that shows records of this type; undefined for what is no struct. More of them would each be a shape of its own to V8. */
-  flyweightOf(codec: AnyCodec): unknown {
-    if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec, this.cursor));
-    return this.#flyweights.get(codec);
+  /** Shows records of this type in one object for all: more of them would each be a shape of its own to V8. What is no struct is read. */
+  flyweightOf(codec: AnyCodec): View {
+    let view = this.#flyweights.get(codec);
+    if (view === undefined) {
+      view = flyweight(codec, this.cursor) ?? codec;
+      this.#flyweights.set(codec, view);
+    }
+    return view;
+  }
+
+  /** The loop that `handler` is called in. */
+  loopOf(handler: Handler): Loop {
+    let loop = this.#loops.get(handler);
+    if (loop === undefined) {
+      loop = new Loop();
+      this.#loops.set(handler, loop);
+    }
+    return loop;
   }
 
   /** Why a record of `length` bytes has no type. */
@@ -76,22 +92,16 @@ function textAtEnd(codec: AnyCodec): number {
   return last !== undefined && /^char\[\d+\]$/.test(last.codec.name) ? last.offset : Infinity;
 }
 
-type Handler = (event: never, cpu: number) => void;
-type Call = (event: unknown, cpu?: number) => void;
-
 /**
  * Hands out as events at most `max` of the records that are there now; gives how many records those were. What the handler
  * throws goes through, and its record counts as read.
  */
 export type Reader = (source: EventSource, max: number) => number;
 
-/** What reads records as events for `fn`. */
-export function reader(types: RecordTypes, fn: Handler, wanted: Wanted): Reader {
-  return (wanted.lazy ? lazyReader : eagerReader)(types, fn as Call, wanted);
-}
-
-/** Reads what is there now, run by run; `read` gives how many of those that were found it has read. */
-function inRuns(read: (source: EventSource, found: number) => number): Reader {
+/** What reads records as events for `handler`, run by run. */
+export function reader(types: RecordTypes, handler: Handler, { lazy, withCpu, onUnknown }: Wanted): Reader {
+  const loop = types.loopOf(handler);
+  const onOdd = oddReader(types, (event, cpu) => (withCpu ? handler(event, cpu) : handler(event)), onUnknown);
   return (source, max) => {
     let count = 0;
     source.begin();
@@ -99,98 +109,20 @@ function inRuns(read: (source: EventSource, found: number) => number): Reader {
       while (count < max) {
         const found = source.find(max - count);
         if (found === 0) break;
-        count += read(source, found);
+        const codec = types.typeOf(source.run.length);
+        const view = codec && lazy ? types.flyweightOf(codec) : codec;
+        count += loop.run(source, found, view, handler, withCpu, onOdd);
       }
     } finally {
+      types.cursor.m = undefined;
       source.end();
     }
     return count;
   };
 }
 
-function eagerReader(types: RecordTypes, fn: Call, wanted: Wanted): Reader {
-  const handOut = whole(types, fn, wanted);
-  return inRuns((source, found) => {
-    const { m, length, stride, cpu } = source.run;
-    const codec = types.typeOf(length);
-    let { at } = source.run;
-    let count = 0;
-    try {
-      for (; count < found && !source.halted; at += stride) {
-        // Counted as read before the handler sees it, which may throw.
-        count++;
-        handOut(codec, m, at, length, cpu);
-      }
-    } finally {
-      source.release(count);
-    }
-    return count;
-  });
-}
-
-function lazyReader(types: RecordTypes, fn: Call, wanted: Wanted): Reader {
-  const { withCpu } = wanted;
-  const { cursor } = types;
-  const handOut = whole(types, fn, wanted);
-  return inRuns((source, found) => {
-    const { m, length, stride, cpu } = source.run;
-    const codec = types.typeOf(length);
-    const event = codec && types.flyweightOf(codec);
-    let { at } = source.run;
-    let count = 0;
-    cursor.m = m;
-    try {
-      for (; count < found && !source.halted; at += stride) {
-        count++;
-        if (event === undefined) {
-          handOut(codec, m, at, length, cpu);
-          continue;
-        }
-        m.end = at + length;
-        cursor.at = at;
-        if (withCpu) fn(event, cpu);
-        else fn(event);
-      }
-    } finally {
-      cursor.m = undefined;
-      source.release(count);
-    }
-    return count;
-  });
-}
-
-/** Hands out one record as an object of its own, or as none of the types. */
-function whole(
-  types: RecordTypes,
-  fn: Call,
-  wanted: Wanted,
-): (codec: AnyCodec | undefined, m: Memory, at: number, length: number, cpu: number) => void {
-  const { withCpu } = wanted;
-  const odd = oddReader(types, fn, wanted);
-  return (codec, m, at, length, cpu) => {
-    const event = codec && readWhole(codec, m, at, length);
-    if (event === undefined) odd(m, at, length, cpu);
-    else if (withCpu) fn(event, cpu);
-    else fn(event);
-  };
-}
-
-/** No event of any type is undefined: that is what does not read. */
-function readWhole(codec: AnyCodec, m: Memory, at: number, length: number): unknown {
-  m.end = at + length;
-  try {
-    return codec.read(m, at);
-  } catch {
-    return undefined;
-  }
-}
-
 // The rare ones, out of the way of the others.
-function oddReader(
-  types: RecordTypes,
-  fn: Call,
-  { withCpu, onUnknown }: Wanted,
-): (m: Memory, at: number, length: number, cpu: number) => void {
+function oddReader(types: RecordTypes, handler: Handler, onUnknown: Wanted["onUnknown"]): OnOdd {
   let whole: Memory | undefined;
   return (m, at, length, cpu) => {
     const bytes = m.bytes(at, length);
@@ -210,7 +142,6 @@ function oddReader(
       }
     }
     if (event === undefined) onUnknown({ bytes, reason });
-    else if (withCpu) fn(event, cpu);
-    else fn(event);
+    else handler(event, cpu);
   };
 }

@@ -1,0 +1,123 @@
+// A handler's own copy of the loop does what the shared one does, also where its text was minified, or is not to be had.
+
+import { buildSync } from "esbuild";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
+import type { EventSource } from "../src/events/source.ts";
+import { Memory } from "../src/memory.ts";
+
+const records = 20_000;
+const stride = 16;
+const number: View = { read: (m, at) => m.u32(at) };
+
+/** A buffer whose records are their numbers, 8 bytes from the start and 5 long. */
+function makeSource(): { source: EventSource; released: number[] } {
+  const m = new Memory(new Uint8Array(8 + records * stride), true);
+  for (let i = 0; i < records; i++) m.setU32(8 + i * stride, i);
+  const run = { m, at: 8, length: 5, stride, cpu: 3 };
+  const released: number[] = [];
+  const source = {
+    run,
+    halted: false,
+    halt: () => (source.halted = true),
+    release(count: number) {
+      released.push(count);
+      run.at += count * stride;
+    },
+  };
+  return { source: source as unknown as EventSource, released };
+}
+
+const noOdd: OnOdd = () => expect.unreachable();
+
+/** Whether a copy called. */
+const byCopy = (): boolean => new Error().stack!.includes("ebpf-skel:loop");
+
+interface Loops {
+  readonly Loop: typeof Loop;
+}
+
+/** The loop as a bundler that minifies leaves it. */
+async function bundled(keepNames: boolean): Promise<Loops> {
+  const { outputFiles } = buildSync({
+    entryPoints: [new URL("../src/events/loop.ts", import.meta.url).pathname],
+    ...{ bundle: true, minify: true, keepNames, write: false, platform: "node", format: "esm", target: "node20" },
+  });
+  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]!.text)}`)) as Loops;
+}
+
+afterEach(() => void vi.restoreAllMocks());
+
+describe.each([
+  ["as it is", () => Promise.resolve({ Loop })],
+  ["minified", () => bundled(false)],
+  ["minified, with names", () => bundled(true)],
+])("a loop %s", (_, load) => {
+  test("becomes a handler's own, and goes on where it was", async () => {
+    const loop = new (await load()).Loop();
+    const { source, released } = makeSource();
+    const seen: unknown[] = [];
+    const own: boolean[] = [];
+    const handler: Handler = (...args) => {
+      if (seen.push(args) % 5000 === 0) own.push(byCopy());
+    };
+    const run = (count: number): number => loop.run(source, count, number, handler, false, noOdd);
+    expect(run(10_000)).toBe(10_000);
+    for (let i = 0; i < 10; i++) expect(run(1000)).toBe(1000);
+    expect(own).toEqual([false, false, true, true]);
+    expect(seen).toEqual(Array.from({ length: records }, (_, i) => [i]));
+    expect(released).toEqual([10_000, ...Array<number>(10).fill(1000)]);
+  });
+
+  test("ends with what the handler throws, and with a halt", async () => {
+    const loop = new (await load()).Loop();
+    const { source, released } = makeSource();
+    const seen: number[] = [];
+    const handler: Handler = (event, cpu) => {
+      seen.push(Number(event));
+      expect(cpu).toBe(3);
+      if (event === 12_000) throw new Error("enough");
+      if (event === 13_000) source.halt();
+    };
+    const run = (count: number): number => loop.run(source, count, number, handler, true, noOdd);
+    run(10_000);
+    expect(() => run(5000)).toThrow("enough");
+    expect(run(5000)).toBe(1000);
+    expect(run(5000)).toBe(0);
+    expect(released).toEqual([10_000, 2001, 1000, 0]);
+    expect(seen).toHaveLength(13_001);
+  });
+
+  test("tells of what does not read, or has no type", async () => {
+    const loop = new (await load()).Loop();
+    const { source } = makeSource();
+    const odd: unknown[] = [];
+    const onOdd: OnOdd = (m, at, length, cpu) => odd.push([m.u32(at), m.end - at, length, cpu]);
+    let handled = 0;
+    const view: View = {
+      read(m, at) {
+        const value = m.u32(at);
+        if (value === 11_000) throw new Error("unreadable");
+        return value === 11_001 ? undefined : value;
+      },
+    };
+    for (let i = 0; i < 15; i++) loop.run(source, 1000, view, () => handled++, false, onOdd);
+    expect(loop.run(source, 2, undefined, () => handled++, false, onOdd)).toBe(2);
+    expect(odd).toEqual([11_000, 11_001, 15_000, 15_001].map((i) => [i, 5, 5, 3]));
+    expect(handled).toBe(14_998);
+  });
+});
+
+test("where functions have no text the loop stays the shared one", () => {
+  vi.spyOn(Function.prototype, "toString").mockReturnValue("function handOut() { [native code] }");
+  const loop = new Loop();
+  const { source } = makeSource();
+  let own = 0;
+  let seen = 0;
+  const handler: Handler = () => {
+    seen++;
+    if (seen % 1000 === 0 && byCopy()) own++;
+  };
+  for (let i = 0; i < 20; i++) loop.run(source, 1000, number, handler, false, noOdd);
+  expect([seen, own]).toEqual([records, 0]);
+});
