@@ -4,7 +4,7 @@ import { buildSync } from "esbuild";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
 import type { EventSource } from "../src/events/source.ts";
-import { Memory } from "../src/memory.ts";
+import { hostMemory } from "../src/native.ts";
 
 const records = 20_000;
 const stride = 16;
@@ -12,7 +12,7 @@ const number: View = { read: (m, at) => m.u32(at) };
 
 /** A buffer whose records are their numbers, 8 bytes from the start and 5 long. */
 function makeSource(): { source: EventSource; released: number[] } {
-  const m = new Memory(new Uint8Array(8 + records * stride), true);
+  const m = hostMemory(new Uint8Array(8 + records * stride));
   for (let i = 0; i < records; i++) m.setU32(8 + i * stride, i);
   const run = { m, at: 8, length: 5, stride, cpu: 3 };
   const released: number[] = [];

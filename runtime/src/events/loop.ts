@@ -1,7 +1,6 @@
 // The loop that hands out the events of a run. V8 learns of a loop what it calls, and compiles a handler into its loop only
 // while that calls no other one; an event then costs half. So a handler that reads much has a copy of the loop to itself.
 
-import { compileFunction } from "node:vm";
 import type { Memory } from "../memory.ts";
 import type { EventSource } from "./source.ts";
 
@@ -71,6 +70,7 @@ export class Loop {
 /** The function anew, compiled from its text; itself where that is not to be had, as in a snapshot. */
 function copyOf(fn: HandOut): HandOut {
   try {
+    const { compileFunction } = process.getBuiltinModule("node:vm");
     const text = `"use strict"; return (${fn.toString()});`;
     return (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => HandOut)();
   } catch {
