@@ -20,6 +20,7 @@ import { attachTc } from "./attach/tc.ts";
 import { attachBySection, attachFreplace, attachTrace } from "./attach/trace.ts";
 import { UnsupportedError, ValueError } from "./errors.ts";
 import type { Link } from "./link.ts";
+import { show } from "./memory/refuse.ts";
 import { type LiveLink, type ProgramCore, useProgram } from "./program/core.ts";
 
 type Attach<K extends ProgramKind> = (core: ProgramCore, options: AttachOptions<K>) => Link & LiveLink;
@@ -105,6 +106,10 @@ export function attachProgram(core: ProgramCore, options: object | undefined): L
     // An older libbpf does not know the section, but each way reads it, too; some kinds are not libbpf's to attach at all.
     const known = placedByLoad.has(kind) || (!ownWay.has(kind) && owner.library.atLeast(major, minor));
     return known ? attachBySection(core) : way.attach(core, {} as never);
+  }
+  if (typeof options !== "object" || options === null) {
+    const path = `program ${name}: attach`;
+    throw new ValueError(`${path}: expected an object of options, got ${show(options)}`, path);
   }
   const known: readonly string[] = way.options;
   const stray = Object.keys(options).find((option) => !known.includes(option));

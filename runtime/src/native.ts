@@ -242,8 +242,8 @@ export function pollReadable(fd: number, ready: () => void): Poll {
   return poll;
 }
 
-// What a callback of koffi's throws is lost.
-function guarded(ready: () => void): void {
+/** Calls `ready`; what it throws is an uncaught exception. In a callback of koffi's it would be lost. */
+export function guarded(ready: () => void): void {
   try {
     ready();
   } catch (e) {

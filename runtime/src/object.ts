@@ -3,6 +3,7 @@
 
 import { StateError } from "./errors.ts";
 import type { Library } from "./library.ts";
+import { callAll } from "./library/callall.ts";
 import { canListen, type Log, withLogBut, withoutLog } from "./library/print.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
@@ -131,15 +132,7 @@ export class BpfObject implements ProgramOwner {
   /** Detaches every live link, pinned ones too; throws the first failure when all are done. */
   detach(): void {
     this.useLoaded();
-    const failures: unknown[] = [];
-    for (const link of this.#takeLinks()) {
-      try {
-        link.detach();
-      } catch (e) {
-        failures.push(e);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    callAll(this.#takeLinks().map((link) => () => link.detach()));
   }
 
   /** The same, waiting for the kernel on other threads. */
@@ -163,16 +156,7 @@ export class BpfObject implements ProgramOwner {
     if (this.#phase === "loading") this.#closeAfterLoad = true;
     if (this.#phase === "loading" || this.#phase === "closed") return;
     this.#phase = "closed";
-    const failures: unknown[] = [];
-    for (const link of this.#takeLinks()) {
-      try {
-        link.release();
-      } catch (e) {
-        failures.push(e);
-      }
-    }
-    this.#free();
-    if (failures.length > 0) throw failures[0];
+    callAll([...this.#takeLinks().map((link) => () => link.release()), () => this.#free()]);
   }
 
   /** The same, waiting for the kernel on other threads. */
@@ -201,13 +185,13 @@ export class BpfObject implements ProgramOwner {
   }
 
   #free(): void {
-    for (const map of this.maps) map.close();
-    for (const section of this.sections) section.close();
     const pointer = this.#pointer;
     const close = this.library.fn("bpf_object__close");
-    // A detachAsync under way may still use the object's memory.
-    if (this.#work.size === 0) close(pointer);
-    else void Promise.allSettled(this.#work).then(() => close(pointer));
+    callAll([
+      ...[...this.maps, ...this.sections].map((part) => () => part.close()),
+      // A detachAsync under way may still use the object's memory.
+      () => (this.#work.size === 0 ? close(pointer) : void Promise.allSettled(this.#work).then(() => close(pointer))),
+    ]);
   }
 
   #loaded(result: number, log: Log | undefined, buffers: readonly LogBuffer[]): void {

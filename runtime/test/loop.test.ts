@@ -108,8 +108,11 @@ describe.each([
   });
 });
 
-test("where functions have no text the loop stays the shared one", () => {
-  vi.spyOn(Function.prototype, "toString").mockReturnValue("function handOut() { [native code] }");
+test.each([
+  ["have no text", "function handOut() { [native code] }"],
+  ["were instrumented", "function handOut(source, found, view, handler) { counters.s[0]++; handler(1); return 1; }"],
+])("where functions %s the loop stays the shared one", (_, text) => {
+  vi.spyOn(Function.prototype, "toString").mockReturnValue(text);
   const loop = new Loop();
   const { source } = makeSource();
   let own = 0;

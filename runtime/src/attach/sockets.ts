@@ -10,7 +10,7 @@ import { checked, socketOf } from "../maps/descriptor.ts";
 import { addressOf, duplicate, lastErrno, libc } from "../native.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attachFailure, attachTypeOf, createLink } from "./attempt.ts";
-import { fail, handleOf, withFd } from "./check.ts";
+import { fail, handleOf, withFd, wordOf } from "./check.ts";
 import type { LircOptions, SocketOptions, SockmapOptions } from "./options.ts";
 
 const attachTypeNumber = (name: string): number => attachTypes.indexOf(name);
@@ -30,19 +30,15 @@ export function attachSockmap(core: ProgramCore, given: SockmapOptions): Attache
   return legacy(core, mapFd, attachType, { type: "sockmap", mapId, attachType: attachTypes[attachType]! });
 }
 
-const hooks: Readonly<Record<string, string>> = {
-  stream_parser: "sk_skb_stream_parser",
-  stream_verdict: "sk_skb_stream_verdict",
-  verdict: "sk_skb_verdict",
-};
-
 /** SEC("sk_skb") alone has no attach type. */
 function sockmapHook(core: ProgramCore, hook: string | undefined): number {
   const own = attachTypeOf(core);
   if (own !== 0) return hook === undefined ? own : fail(core, "hook", `none, SEC("${core.section}") says it`, hook);
-  const known = hook === undefined ? undefined : hooks[hook];
-  if (known === undefined) return fail(core, "hook", '"stream_parser", "stream_verdict" or "verdict"', hook);
-  return attachTypeNumber(known);
+  return wordOf(core, "hook", hook, {
+    stream_parser: attachTypeNumber("sk_skb_stream_parser"),
+    stream_verdict: attachTypeNumber("sk_skb_stream_verdict"),
+    verdict: attachTypeNumber("sk_skb_verdict"),
+  });
 }
 
 export function attachLirc(core: ProgramCore, given: LircOptions): Attached {
@@ -64,7 +60,14 @@ function legacy(
 ): Attached {
   const { close } = libc();
   const { library } = core.owner;
-  const [target, program] = [targetFd, useProgram(core)].map(duplicate) as [number, number];
+  const copies = [targetFd, useProgram(core)].map(duplicate) as [number, number];
+  const [target, program] = copies;
+  const failed = copies.find((copy) => copy < 0);
+  if (failed !== undefined) {
+    library.fn("bpf_prog_detach2")(useProgram(core), targetFd, attachType);
+    for (const copy of copies) if (copy >= 0) close(copy);
+    throw attachFailure(core, "fcntl", info.type, -failed);
+  }
   return makeLink(
     core,
     withoutLink(info, () => {

@@ -2,7 +2,7 @@
 // tells, so it is read and written where that is known (decode, encode, events), and empty in a value of fixed size.
 
 import type { Memory } from "../memory.ts";
-import { refuse } from "../memory/refuse.ts";
+import { isBytes, refuse } from "../memory/refuse.ts";
 import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
@@ -50,7 +50,7 @@ export const tailBytes: Codec<Uint8Array> = /*@__PURE__*/ makeCodec<Uint8Array>(
   size: 0,
   read: (m, at) => m.bytes(at, room(m, at)),
   write: (m, at, value) => m.setBytes(at, room(m, at), value),
-  recordSize: (value) => (value as Uint8Array | undefined)?.length ?? 0,
+  recordSize: (value) => (isBytes(value) ? value.length : 0),
   elements: { length: 0, codec: u8 as Codec<unknown, unknown>, resized: bytes as Elements["resized"] },
 });
 

@@ -7,6 +7,7 @@ import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import { eventStream } from "./iterator.ts";
 import type { Handler } from "./loop.ts";
+import { checkOptions } from "./options.ts";
 import { type Reader, reader, RecordTypes, type Wanted } from "./records.ts";
 import type { EventSource } from "./source.ts";
 import type { Stream } from "./stream.ts";
@@ -46,6 +47,8 @@ export class Consumer<S extends EventSource> {
   #source: S | undefined;
   /** What reads now, to be ended with the map. */
   #reader: { close(): void } | undefined;
+  /** Whether a pass is under way; its consumer may be closed, in the handler that it calls. */
+  #reading = false;
 
   constructor(map: MapCore, codecs: readonly Codec<unknown, never>[], kind: Kind<S>) {
     this.#map = map;
@@ -65,8 +68,8 @@ export class Consumer<S extends EventSource> {
 
   /** @throws StateError while another consumer is at work */
   consume(fn: AnyHandler, options: ConsumeOptions = {}): number {
+    this.#check("consume", fn, options);
     const { lazy = false, max = Infinity } = options;
-    this.#checkHandler("consume", fn);
     if (max !== Infinity && !(Number.isInteger(max) && max >= 1)) {
       const path = `map ${this.#map.name}: consume: max`;
       throw new ValueError(`${path}: expected at least 1, got ${show(max)}`, path);
@@ -81,33 +84,39 @@ export class Consumer<S extends EventSource> {
     this.#claim({ close: () => source.halt() });
     try {
       this.#kind.begin?.(source, options);
-      return reader(this.#types, fn as Handler, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
+      return this.#read(fn, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
     } finally {
       this.#reader = undefined;
     }
   }
 
   subscribe(fn: AnyHandler, options: SubscribeOptions = {}): Subscription {
-    this.#checkHandler("subscribe", fn);
+    this.#check("subscribe", fn, options);
     const { source } = this;
-    const read = reader(this.#types, fn as Handler, this.#wanted(options.lazy === true, options));
+    const read = this.#read(fn, this.#wanted(options.lazy === true, options));
     const subscription = new LiveSubscription(source, read, options.signal, () => (this.#reader = undefined));
     this.#claim(subscription);
-    this.#kind.begin?.(source, options);
-    subscription.start();
+    try {
+      this.#kind.begin?.(source, options);
+      subscription.start();
+    } catch (e) {
+      subscription.close();
+      throw e;
+    }
     return subscription;
   }
 
   /** One by one: what the caller has not asked for stays in the buffer. */
   events<E>(options: EventsOptions = {}): AsyncIterableIterator<E> {
     this.#map.use();
+    checkOptions(`map ${this.#map.name}: events`, options);
     const start = (take: (event: E) => void, stream: Stream<E>): { source: EventSource; read: Reader } => {
       const { source } = this;
       this.#claim(stream);
       this.#kind.begin?.(source, options);
       return {
         source,
-        read: reader(this.#types, take as Handler, { ...this.#wanted(false, options), withCpu: false }),
+        read: this.#read(take, { ...this.#wanted(false, options), withCpu: false }),
       };
     };
     return eventStream<E>(start, options.signal, (stream) => {
@@ -122,10 +131,26 @@ export class Consumer<S extends EventSource> {
     this.#reader = reader;
   }
 
-  #checkHandler(verb: string, fn: unknown): void {
-    if (typeof fn === "function") return;
+  #check(verb: string, fn: unknown, options: unknown): void {
     const path = `map ${this.#map.name}: ${verb}`;
-    throw new ValueError(`${path}: expected a function, got ${show(fn)}`, path);
+    if (typeof fn !== "function") throw new ValueError(`${path}: expected a function, got ${show(fn)}`, path);
+    checkOptions(path, options);
+  }
+
+  /** What reads for `fn`, a pass at a time: another one in its midst would lose its place. */
+  #read(fn: AnyHandler, wanted: Wanted): Reader {
+    const read = reader(this.#types, fn as Handler, wanted);
+    return (source, max) => {
+      if (this.#reading) {
+        throw new StateError(`map ${this.#map.name}: is being read (once the handler has returned it can be again)`);
+      }
+      this.#reading = true;
+      try {
+        return read(source, max);
+      } finally {
+        this.#reading = false;
+      }
+    };
   }
 
   #wanted(lazy: boolean, { unknown }: UnknownOptions): Wanted {

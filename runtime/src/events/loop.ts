@@ -2,6 +2,7 @@
 // while that calls no other one; an event then costs half. So a handler that reads much has a copy of the loop to itself.
 
 import type { Memory } from "../memory.ts";
+import { hostMemory } from "../native.ts";
 import type { EventSource } from "./source.ts";
 
 export type Handler = (event: unknown, cpu?: number) => void;
@@ -67,13 +68,31 @@ export class Loop {
   }
 }
 
-/** The function anew, compiled from its text; itself where that is not to be had, as in a snapshot. */
+/** The function anew, compiled from its text; itself where that has no text, as in a snapshot, or one that somebody instrumented. */
 function copyOf(fn: HandOut): HandOut {
   try {
     const { compileFunction } = process.getBuiltinModule("node:vm");
     const text = `"use strict"; return (${fn.toString()});`;
-    return (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => HandOut)();
+    const copy = (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => HandOut)();
+    return runs(copy) ? copy : fn;
   } catch {
     return fn;
   }
+}
+
+/** Tries `copy` on one record, with a handler that takes note. */
+function runs(copy: HandOut): boolean {
+  const m = hostMemory(new Uint8Array(8));
+  const run = { m, at: 0, length: 8, stride: 8, cpu: 0 };
+  const source = { run, halted: false, release: () => undefined } as unknown as EventSource;
+  let heard: unknown;
+  const count = copy(
+    source,
+    1,
+    { read: () => "event" },
+    (event) => (heard = event),
+    false,
+    () => undefined,
+  );
+  return count === 1 && heard === "event";
 }

@@ -92,7 +92,12 @@ class PerfHandle<E> extends PlainMap implements PerfEventArray<E> {
     this.#map.use();
     if (this.#buffers !== undefined) throw new StateError(`map ${this.name}: its buffers are open already`);
     this.#options = options;
-    void this.#consumer.source;
+    try {
+      void this.#consumer.source;
+    } catch (e) {
+      this.#options = undefined;
+      throw e;
+    }
   }
 
   consume(fn: (event: never, cpu: number) => void, options?: ConsumeOptions & LostOptions): number {

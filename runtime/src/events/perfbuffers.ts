@@ -3,10 +3,10 @@
 
 import { ValueError } from "../errors.ts";
 import { possibleCpus } from "../library/cpus.ts";
+import { epollAdd, epollCreate } from "../library/epoll.ts";
 import type { MapCore } from "../maps/core.ts";
-import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
-import { addressOf, hostMemory, lastErrno, libc, pageSize } from "../native.ts";
+import { addressOf, libc, pageSize } from "../native.ts";
 import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer } from "./cpubuffer.ts";
 import type { EventSource, Run } from "./source.ts";
 
@@ -20,12 +20,6 @@ export interface PerfOptions {
    */
   readonly wakeupEvents?: number | undefined;
 }
-
-// sys/epoll.h; `struct epoll_event` starts with its events wherever it is packed or not.
-const EPOLL_CLOEXEC = 0x8_0000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-const epollEventSize = 16;
 
 // The length of one mapping is that of one Memory.
 const largest = 1 << 30;
@@ -62,8 +56,8 @@ export class PerfBuffers implements EventSource {
     const buffers: CpuBuffer[] = [];
     this.lost = new Array<number>(cpus).fill(0);
     this.#buffers = buffers;
-    this.fd = libc().epoll_create1(EPOLL_CLOEXEC);
-    if (this.fd < 0) throw map.failure(-lastErrno(), "epoll_create1", "open");
+    this.fd = epollCreate();
+    if (this.fd < 0) throw map.failure(this.fd, "epoll_create1", "open");
     try {
       for (let cpu = 0; cpu < cpus; cpu++) {
         const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, shared);
@@ -127,10 +121,8 @@ export class PerfBuffers implements EventSource {
     const update = map.library.fn("bpf_map_update_elem");
     const result = update(map.use(), addressOf(put), addressOf(put) + 4, 0);
     if (result !== 0) throw map.failure(result, "bpf_map_update_elem", "open");
-    const event: Memory = hostMemory(new Uint8Array(epollEventSize));
-    event.setU32(0, EPOLLIN);
-    if (libc().epoll_ctl(this.fd, EPOLL_CTL_ADD, fd, addressOf(event.u8s)) === 0) return;
-    throw map.failure(-lastErrno(), "epoll_ctl", "open");
+    const added = epollAdd(this.fd, fd);
+    if (added < 0) throw map.failure(added, "epoll_ctl", "open");
   }
 }
 

@@ -5,7 +5,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory, pageSize } from "../native.ts";
-import { mapMemory, type Mapping } from "../native/mapping.ts";
+import { type Mapping, mapParts } from "../native/mapping.ts";
 import type { EventSource, Run } from "./source.ts";
 
 // linux/bpf.h; the header of a record is its length with these bits, and a word that is the kernel's.
@@ -54,19 +54,14 @@ export class RingBuffer implements EventSource {
     }
     this.fd = map.use();
     const page = pageSize();
-    const mappings: Mapping[] = [];
-    const mapped = (length: number, writable: boolean, offset: number): ArrayBuffer => {
-      const mapping = mapMemory(this.fd, length, writable, offset);
-      if (typeof mapping === "number") {
-        for (const made of mappings) made.close();
-        throw map.failure(-mapping, "mmap", "open");
-      }
-      mappings.push(mapping);
-      return mapping.buffer;
-    };
     // Only the consumer's page may be written to (`ringbuf_map_mmap_kern`).
-    this.#consumer = new BigUint64Array(mapped(page, true, 0), 0, 1);
-    const shared = mapped(page + 2 * size, false, page);
+    const mappings = mapParts(this.fd, [
+      { size: page, writable: true, offset: 0 },
+      { size: page + 2 * size, writable: false, offset: page },
+    ]);
+    if (typeof mappings === "number") throw map.failure(-mappings, "mmap", "open");
+    const [own, shared] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer];
+    this.#consumer = new BigUint64Array(own, 0, 1);
     this.#producer = new BigUint64Array(shared, 0, 1);
     this.#producerLow = new Int32Array(shared, 0, 2);
     this.#data = hostMemory(new Uint8Array(shared, page));

@@ -8,9 +8,8 @@ export interface Wait {
 }
 
 // What is there already is given without a turn of the event loop; after so many milliseconds it has one, since timers and
-// sockets want to live as well. The clock is looked at once in a handful.
+// sockets want to live as well.
 const turn = 1.5;
-const handful = 32;
 
 /** Iterates over what `take` gives; undefined: there is nothing now, and `watch` calls when there may be. */
 export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
@@ -65,14 +64,14 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
   async *#run(): AsyncGenerator<T, undefined, undefined> {
     try {
       let until = performance.now() + turn;
-      for (let given = 1; ; given++) {
+      for (;;) {
         if (this.#signal?.aborted === true) throw this.#signal.reason;
         if (this.#ended) return undefined;
         const value = this.#take();
         if (value === undefined) await this.#wait();
         else {
           yield value;
-          if (given % handful !== 0 || performance.now() < until) continue;
+          if (performance.now() < until) continue;
           await new Promise((resolve) => setImmediate(resolve));
         }
         until = performance.now() + turn;
@@ -89,8 +88,8 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
         waiting.close();
         resolve();
       };
-      this.#wake = wake;
       const waiting = this.#watch(wake);
+      this.#wake = wake;
     });
   }
 }

@@ -6,9 +6,11 @@ import type { EventSource } from "./source.ts";
 import type { Signal, Subscription } from "./types.ts";
 import { watchReadable } from "./watch.ts";
 
-// How long one turn may take, in milliseconds, and how many events are handed out between looks at the clock.
+// How long one turn may take, in milliseconds, and how many events are handed out between looks at the clock: as many as take
+// a quarter of a turn, by what the last ones took.
 const turn = 1.5;
-const handful = 256;
+const first = 4;
+const most = 256;
 // A wake-up of a source that is not level may get lost, or wait for more to come.
 const longestWait = 500;
 
@@ -23,6 +25,7 @@ export class LiveSubscription implements Subscription {
   #next: NodeJS.Immediate | undefined;
   #held = true;
   #closed = false;
+  #handful = first;
 
   constructor(source: EventSource, read: Reader, signal: Signal | undefined, onClose: () => void) {
     this.#source = source;
@@ -79,9 +82,15 @@ export class LiveSubscription implements Subscription {
     if (this.#closed) return;
     try {
       // Mostly there are a few, and no need for the clock.
-      if (this.#read(this.#source, handful) < handful) return;
-      const until = performance.now() + turn;
-      while (!this.#closed && performance.now() < until && this.#read(this.#source, handful) === handful);
+      if (this.#read(this.#source, this.#handful) < this.#handful) return;
+      let now = performance.now();
+      const until = now + turn;
+      while (!this.#closed && now < until && this.#read(this.#source, this.#handful) === this.#handful) {
+        const before = now;
+        now = performance.now();
+        const fitting = (this.#handful * turn) / 4 / (now - before);
+        this.#handful = Math.max(1, Math.min(Math.floor(fitting), most));
+      }
     } finally {
       // One that is level calls again by itself. What the handler threw is on its way out.
       if (!this.#source.isLevel && !this.#closed && this.#source.ready) this.#again();

@@ -6,6 +6,7 @@ import { Stream, type Wait } from "./stream.ts";
 import { openTraceInstance } from "./traceinstance.ts";
 import { type LostLines, parseTrace, type TraceLine } from "./traceline.ts";
 import type { Signal } from "./types.ts";
+import { checkOptions } from "./options.ts";
 import { watchReadable } from "./watch.ts";
 
 /** Which lines, and for how long. */
@@ -36,6 +37,7 @@ export interface TracePipe extends AsyncIterableIterator<TraceLine>, Disposable 
  * @throws BpfError EACCES where this process may not make instances of tracing: needs root
  */
 export function tracePipe(options: TracePipeOptions = {}): TracePipe {
+  checkOptions("tracePipe", options);
   const { signal, prefix = "", lost } = options;
   const pids = checkPids(options.pid);
   const instance = signal?.aborted === true ? undefined : openTraceInstance(pids);

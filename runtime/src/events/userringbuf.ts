@@ -11,7 +11,7 @@ import { PlainMap } from "../maps/plain.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { hostMemory, pageSize } from "../native.ts";
-import { mapMemory, type Mapping } from "../native/mapping.ts";
+import { type Mapping, mapParts } from "../native/mapping.ts";
 
 /** A ring buffer that this process fills and a program drains. One process at a time may fill it. */
 export interface UserRingBuf<T = Uint8Array, Init = T> extends BpfMap {
@@ -168,21 +168,20 @@ class UserRingBufHandle<T, Init> extends PlainMap implements UserRingBuf<T, Init
 
   #open(fd: number): Ring {
     const page = pageSize();
-    const mappings: Mapping[] = [];
-    const map = (size: number, writable: boolean, offset: number): ArrayBuffer => {
-      const mapping = mapMemory(fd, size, writable, offset);
-      if (typeof mapping === "number") {
-        for (const made of mappings) made.close();
-        throw this.#map.failure(-mapping, "mmap", "mmap");
-      }
-      mappings.push(mapping);
-      return mapping.buffer;
-    };
     // The kernel lets nobody else write to the consumer's page (`ringbuf_map_mmap_user`).
-    const consumer = new BigUint64Array(map(page, false, 0), 0, 1);
-    const producer = new BigUint64Array(map(page, true, page), 0, 1);
-    const data = hostMemory(new Uint8Array(map(2 * this.#map.maxEntries, true, 2 * page)));
-    return { consumer, producer, data, mappings };
+    const mappings = mapParts(fd, [
+      { size: page, writable: false, offset: 0 },
+      { size: page, writable: true, offset: page },
+      { size: 2 * this.#map.maxEntries, writable: true, offset: 2 * page },
+    ]);
+    if (typeof mappings === "number") throw this.#map.failure(-mappings, "mmap", "open");
+    const [consumer, producer, data] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer, ArrayBuffer];
+    return {
+      consumer: new BigUint64Array(consumer, 0, 1),
+      producer: new BigUint64Array(producer, 0, 1),
+      data: hostMemory(new Uint8Array(data)),
+      mappings,
+    };
   }
 }
 

@@ -1,85 +1,110 @@
 // Hearing of a descriptor on the event loop, in the main thread and in workers.
 
-import { addressOf, callAsync, hostMemory, isMainThread, libc, type Poll, pollReadable } from "../native.ts";
-
-// sys/epoll.h
-const EPOLL_CLOEXEC = 0x8_0000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-const epollEventSize = 16;
+import { epollAdd, epollCreate, epollRemove, epollWait } from "../library/epoll.ts";
+import { bpfError } from "../library/failure.ts";
+import { guarded, isMainThread, libc, type Poll, pollReadable } from "../native.ts";
 
 // A worker that ends waits this long for a call under way, in milliseconds.
 const longestWait = 100;
-// How often one looks that must not keep the worker alive.
+// How often one looks that must not keep the worker alive, and after a wait that failed.
 const glance = 20;
 
-/** Calls `ready` again and again while `fd` is readable and the watch is started; it is not at first. */
+/**
+ * Calls `ready` again and again while `fd` is readable and the watch is started; it is not at first. What `ready` throws is
+ * an uncaught exception, and the watch goes on.
+ */
 export function watchReadable(fd: number, ready: () => void): Poll {
   return isMainThread() ? pollReadable(fd, ready) : new WorkerWatch(fd, ready);
 }
 
 // A poll handle in a worker would end the whole process with the worker. A call that waits on another thread does not.
 class WorkerWatch implements Poll {
-  readonly #ready: () => void;
-  readonly #epoll: number;
-  readonly #events = new Uint8Array(epollEventSize);
-  #started = false;
-  #running = false;
-  #closed = false;
-  #held = true;
+  readonly fd: number;
+  readonly ready: () => void;
+  held = true;
 
   constructor(fd: number, ready: () => void) {
-    this.#ready = ready;
-    this.#epoll = libc().epoll_create1(EPOLL_CLOEXEC);
-    const event = hostMemory(new Uint8Array(epollEventSize));
-    event.setU32(0, EPOLLIN);
-    libc().epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, addressOf(event.u8s));
+    this.fd = fd;
+    this.ready = ready;
   }
 
+  /** @throws BpfError where there is no descriptor left to wait with */
   start(): void {
-    this.#started = true;
-    if (!this.#running && !this.#closed) void this.#run();
+    watches.start(this);
   }
 
   stop(): void {
-    this.#started = false;
+    watches.stop(this);
   }
 
   unref(): void {
-    this.#held = false;
+    this.held = false;
   }
 
   ref(): void {
-    this.#held = true;
+    this.held = true;
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    // A call under way has the descriptor: it is closed behind it.
-    if (!this.#running) libc().close(this.#epoll);
+    this.stop();
+  }
+}
+
+// libuv has few threads to wait on, four for the whole process, which files and names need as well: a worker takes one.
+class Watches {
+  /** Those that are started, by their descriptors. */
+  readonly #started = new Map<number, WorkerWatch>();
+  #epoll = -1;
+  #running = false;
+
+  start(watch: WorkerWatch): void {
+    if (this.#started.has(watch.fd)) return;
+    if (this.#epoll < 0) this.#epoll = orThrow(epollCreate(), "epoll_create1");
+    try {
+      orThrow(epollAdd(this.#epoll, watch.fd), "epoll_ctl");
+    } catch (e) {
+      this.#closeUnused();
+      throw e;
+    }
+    this.#started.set(watch.fd, watch);
+    if (!this.#running) void this.#run();
+  }
+
+  stop(watch: WorkerWatch): void {
+    if (this.#started.get(watch.fd) !== watch) return;
+    this.#started.delete(watch.fd);
+    epollRemove(this.#epoll, watch.fd);
+    this.#closeUnused();
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    try {
-      while (this.#started && !this.#closed) {
-        const found = this.#held ? await this.#wait(longestWait) : (await later(glance), await this.#wait(0));
-        if (found > 0 && this.#started && !this.#closed) this.#ready();
+    while (this.#started.size > 0) {
+      const held = [...this.#started.values()].some((watch) => watch.held);
+      if (!held) await new Promise((resolve) => setTimeout(resolve, glance).unref());
+      try {
+        const watch = this.#started.get((await epollWait(this.#epoll, held ? longestWait : 0)) ?? -1);
+        if (watch !== undefined) guarded(watch.ready);
+      } catch {
+        // koffi has so many calls under way at most.
+        await new Promise((resolve) => setTimeout(resolve, glance));
       }
-    } finally {
-      this.#running = false;
-      if (this.#closed) libc().close(this.#epoll);
     }
+    this.#running = false;
+    this.#closeUnused();
   }
 
-  #wait(milliseconds: number): Promise<number> | number {
-    const at = addressOf(this.#events);
-    if (milliseconds === 0) return libc().epoll_wait(this.#epoll, at, 1, 0);
-    return callAsync(libc().epoll_wait, this.#epoll, at, 1, milliseconds);
+  // A call under way has the descriptor: it is closed behind it.
+  #closeUnused(): void {
+    if (this.#running || this.#started.size > 0 || this.#epoll < 0) return;
+    libc().close(this.#epoll);
+    this.#epoll = -1;
   }
 }
 
-function later(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+const watches: Watches = /*@__PURE__*/ new Watches();
+
+function orThrow(result: number, syscall: string): number {
+  if (result >= 0) return result;
+  throw bpfError(undefined, { where: "events", errno: -result, syscall });
 }

@@ -1,15 +1,7 @@
 // What this machine says of the rights and settings that BPF depends on, read from /proc and /sys when a call has failed.
 
 import { addressOf, libc } from "../native.ts";
-import { isAtLeast, kernelRelease, sysctl } from "./kernel.ts";
-
-function readText(path: string): string | undefined {
-  try {
-    return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
+import { isAtLeast, kernelRelease, readText, sysctl } from "./kernel.ts";
 
 // linux/capability.h
 const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
@@ -43,7 +35,7 @@ export function needsCapabilities(missing: readonly Capability[]): string {
 
 /** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
 export function inUserNamespace(): boolean {
-  const map = readText("/proc/self/uid_map")?.trim().split(/\s+/);
+  const map = readText("/proc/self/uid_map")?.split(/\s+/);
   return map !== undefined && map.join(" ") !== "0 0 4294967295";
 }
 

@@ -1,7 +1,8 @@
 // The running kernel: its release, its settings, and since which release it has the kinds of programs and maps. Read when
 // a call has failed, and by `ebpf-skel check`.
 
-function readText(path: string): string | undefined {
+/** The text of a file of /proc or /sys, trimmed; undefined where there is none. */
+export function readText(path: string): string | undefined {
   try {
     return process.getBuiltinModule("node:fs").readFileSync(path, "utf8").trim();
   } catch {

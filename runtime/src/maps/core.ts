@@ -4,6 +4,7 @@
 import type { Codec } from "../codec/codec.ts";
 import { type BpfError, StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
+import { callAll } from "../library/callall.ts";
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { possibleCpus, strideOf } from "../library/cpus.ts";
@@ -151,7 +152,7 @@ export class LoadedMap implements MapCore {
   /** The descriptor is libbpf's and its number is soon another file's: no handle may use it from now on. */
   close(): void {
     this.rawFd = -1;
-    for (const close of this.#closers.splice(0)) close();
+    callAll(this.#closers.splice(0));
   }
 
   onClose(close: () => void): void {

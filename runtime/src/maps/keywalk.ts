@@ -1,14 +1,12 @@
 // Going through a map key by key (BPF_MAP_GET_NEXT_KEY), for kernels and maps without batches. The kernel starts again at
 // the first key when the current one is gone, so this remembers what it has given and gives no key twice.
 
-import { ENOENT } from "../library/errno.ts";
+import { EAGAIN, ENOENT } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
 import type { Memory } from "../memory.ts";
 import type { CFunction } from "../native.ts";
 import type { MapCore } from "./core.ts";
 import { aligned, area } from "./scratch.ts";
-
-const EAGAIN = 11;
 
 /**
  * Asks for the next key before it gives the current one, so that deleting what was given never restarts it. A map that

@@ -47,6 +47,27 @@ export function startOfMapping(address: number): number | undefined {
   return range ? Number(`0x${range[1]}`) : undefined;
 }
 
+/** A part of what a descriptor maps. */
+export interface Part {
+  readonly size: number;
+  readonly writable: boolean;
+  readonly offset: number;
+}
+
+/** Maps all of `parts` or, where the kernel refuses one, none and gives the positive errno. */
+export function mapParts(fd: number, parts: readonly Part[]): readonly Mapping[] | number {
+  const mappings: Mapping[] = [];
+  for (const { size, writable, offset } of parts) {
+    const mapping = mapMemory(fd, size, writable, offset);
+    if (typeof mapping === "number") {
+      for (const made of mappings) made.close();
+      return mapping;
+    }
+    mappings.push(mapping);
+  }
+  return mappings;
+}
+
 /** Maps `size` bytes from `offset` behind `fd`; gives the positive errno when the kernel refuses. */
 export function mapMemory(fd: number, size: number, writable: boolean, offset = 0): Mapping | number {
   const { mmap } = libc();

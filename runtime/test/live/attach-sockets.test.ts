@@ -147,9 +147,12 @@ describe("a sockmap", () => {
     const { judge, judge_any, send } = live.progs;
     const { sockets } = live.maps;
     expect(thrownBy(() => judge_any.attach({ map: sockets })).message).toBe(
-      'program judge_any: attach: hook: expected "stream_parser", "stream_verdict" or "verdict", got undefined',
+      'program judge_any: attach: hook: expected "stream_parser" or "stream_verdict" or "verdict", got undefined',
     );
     expect(thrownBy(() => judge.attach({ map: sockets, hook: "verdict" })).name).toBe("ValueError");
+    expect(thrownBy(() => judge_any.attach({ map: sockets, hook: "toString" as "verdict" })).message).toMatch(
+      /: hook: expected .*, got "toString"$/,
+    );
     expect(thrownBy(() => judge.attach({ map: 5 as never })).message).toBe(
       "program judge: attach: map: expected the handle of a sockmap or sockhash, got 5",
     );

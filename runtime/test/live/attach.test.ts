@@ -265,6 +265,12 @@ describe("a program's attach", () => {
     expect(thrownBy(() => wrong.attach({ ifindex: 1 })).message).toBe(
       "program on_getpid: attach: ifindex: no option of tracepoint programs (they are category, name, cookie)",
     );
+    for (const options of [null, "x"] as unknown as { ifindex: number }[]) {
+      const got = JSON.stringify(options);
+      expect(thrownBy(() => wrong.attach(options)).message).toBe(
+        `program on_getpid: attach: expected an object of options, got ${got}`,
+      );
+    }
     const { add, on_unlink } = live.progs;
     expect(thrownBy(() => add.attach())).toMatchObject({
       name: "UnsupportedError",

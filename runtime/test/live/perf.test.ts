@@ -408,6 +408,24 @@ describe("subscribe", () => {
     expect(seen).toBe(3);
   });
 
+  test("closed in its handler it cannot be read until that returns", async () => {
+    using live = start({ burst: 5 });
+    const { samples } = live.maps;
+    const seen: number[] = [];
+    let refused = "";
+    const subscription = samples.subscribe(({ seq }) => {
+      seen.push(seq);
+      if (seen.length !== 3) return;
+      subscription.close();
+      refused = thrownBy(() => samples.consume(({ seq }) => seen.push(seq))).message;
+    });
+    call();
+    await until(() => seen.length >= 3);
+    expect(refused).toBe("map samples: is being read (once the handler has returned it can be again)");
+    expect(samples.consume(({ seq }) => seen.push(seq))).toBe(7);
+    expect(new Set(seen).size).toBe(10);
+  });
+
   test("goes on after the handler threw, which is an uncaught exception", () => {
     expect(
       inChild(`
@@ -545,6 +563,21 @@ describe("open", () => {
     using live = Perf.load();
     expect(thrownBy(() => live.maps.samples.open({ wakeupEvents: wakeupEvents as number })).message).toMatch(
       /^map samples: wakeupEvents: expected a number of samples from 1, got /,
+    );
+  });
+
+  test("forgets the options that it refused", () => {
+    using live = Perf.load();
+    const { samples } = live.maps;
+    expect(thrownBy(() => samples.open({ pages: 3 })).name).toBe("ValueError");
+    expect(samples.consume(() => expect.unreachable())).toBe(0);
+  });
+
+  test("refuses a lost that is no function", () => {
+    using live = Perf.load();
+    const lost = 1 as unknown as () => void;
+    expect(thrownBy(() => live.maps.samples.subscribe(() => undefined, { lost })).message).toBe(
+      "map samples: subscribe: lost: expected a function, got 1",
     );
   });
 

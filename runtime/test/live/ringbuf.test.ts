@@ -260,6 +260,79 @@ describe("subscribe", () => {
     await expect.poll(() => counts).toEqual({ events: 100, pages: 50, lines: 1 });
   });
 
+  test("closed in its own callback it ends there; reading is refused until that returns, and loses nothing", async () => {
+    using live = load();
+    const { events } = live.maps;
+    const seen: bigint[] = [];
+    const refused: string[] = [];
+    const subscription = events.subscribe(({ at }) => {
+      seen.push(at);
+      if (at !== 2n) return;
+      subscription.close();
+      refused.push(thrownBy(() => events.consume(({ at }) => seen.push(at))).message);
+    });
+    produce(live, "events", 10);
+    await expect.poll(() => refused).toHaveLength(1);
+    expect(refused).toEqual(["map events: is being read (once the handler has returned it can be again)"]);
+    expect(events.available()).toBe(7 * 40);
+    produce(live, "events", 2);
+    expect(events.consume(({ at }) => seen.push(at))).toBe(9);
+    expect(seen).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 0n, 1n]);
+    expect(live.bss.dropped).toBe(0n);
+  });
+
+  test("a handler may close its subscription and begin the next one", async () => {
+    using live = load();
+    const { events } = live.maps;
+    const seen: bigint[] = [];
+    const first = events.subscribe(({ at }) => {
+      first.close();
+      events.subscribe(({ at }) => seen.push(at));
+      seen.push(at);
+    });
+    produce(live, "events", 5);
+    await expect.poll(() => seen).toEqual([0n, 1n, 2n, 3n, 4n]);
+  });
+
+  test("slow handlers leave the timers their turns", async () => {
+    using live = load();
+    let seen = 0;
+    let longest = 0;
+    let last = performance.now();
+    const tick = (): void => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    };
+    const timer = setInterval(tick, 1);
+    using _subscription = live.maps.events.subscribe(() => {
+      for (const until = performance.now() + 5; performance.now() < until;);
+      seen++;
+    });
+    produce(live, "events", 200);
+    await expect.poll(() => seen, { timeout: 30_000 }).toBe(200);
+    clearInterval(timer);
+    // All of them are a second.
+    expect(longest).toBeLessThan(300);
+  });
+
+  test.each([
+    ["subscribe", { signal: {} }, "signal: expected an AbortSignal, got an object"],
+    ["subscribe", { unknown: 3 }, "unknown: expected a function, got 3"],
+    ["consume", { unknown: "x" }, 'unknown: expected a function, got "x"'],
+    ["consume", null, "expected an object of options, got null"],
+    ["events", { signal: 1 }, "signal: expected an AbortSignal, got 1"],
+  ] as const)("%s refuses %j, and the next consumer comes", (verb, options, message) => {
+    using live = load();
+    const events = live.maps.events as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const args = verb === "events" ? [options] : [() => undefined, options];
+    const error = thrownBy(() => events[verb]!(...args));
+    expect(error.name).toBe("ValueError");
+    expect(error.message).toMatch(new RegExp(`^map events: ${verb}(: )?`));
+    expect(error.message.endsWith(message)).toBe(true);
+    expect(live.maps.events.consume(() => undefined)).toBe(0);
+  });
+
   test("ends with its signal, also inside its own callback", async () => {
     using live = load();
     const stop = new AbortController();

@@ -119,6 +119,60 @@ test("worker threads receive samples of perf buffers, by subscription and by ite
   expect(saidBy(program)).toEqual([{ ok: 3 }, { ok: "ended" }]);
 });
 
+test("what a callback throws in a worker thread is an uncaughtException there, and the next events come", () => {
+  const program = inWorker(
+    `process.on("uncaughtException", () => undefined);
+     let seen = 0;
+     const subscription = events.subscribe(() => {
+       if (++seen < 10) throw new Error("mine");
+       subscription.close();
+       parentPort!.postMessage(seen);
+     });
+     produce(10);`,
+    `const seen = await message(); say(() => seen); await ended; say(() => "ended");`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: 10 }, { ok: "ended" }]);
+});
+
+test("all subscriptions of a worker thread wait on one descriptor", () => {
+  const program = inWorker(
+    `const { readdirSync, readlinkSync } = await import("node:fs");
+     const polls = (): number => readdirSync("/proc/self/fd").filter((fd) => {
+       try { return readlinkSync("/proc/self/fd/" + fd).includes("eventpoll"); } catch { return false; }
+     }).length;
+     const before = polls();
+     const { pages, stream, mixed, plain, lines } = live.maps;
+     const idle = [pages, stream, mixed, plain, lines].map((map) => map.subscribe(() => undefined));
+     const held = polls() - before;
+     let seen = 0;
+     await new Promise<void>((resolve) => {
+       const subscription = events.subscribe(() => { if (++seen === 5) { subscription.close(); resolve(); } });
+       for (let i = 0; i < 5; i++) setTimeout(produce, 10 * i, 1);
+     });
+     for (const subscription of idle) subscription.close();
+     setTimeout(() => parentPort!.postMessage([seen, held, polls() - before]), 300);`,
+    `const got = await message(); say(() => got);`,
+  );
+  expect(saidBy(program)).toEqual([{ ok: [5, 1, 0] }]);
+});
+
+test("in a worker thread without descriptors left a subscription is refused, and can be had later", () => {
+  const program = inWorker(
+    `const { openSync, closeSync } = await import("node:fs");
+     void events.available();
+     const taken: number[] = [];
+     try { for (;;) taken.push(openSync("/dev/null", "r")); } catch {}
+     const subscribe = (): number => { events.subscribe(() => undefined).close(); return 1; };
+     const texts: string[] = [];
+     try { subscribe(); } catch (e) { texts.push((e as Error).message); }
+     for (const fd of taken) closeSync(fd);
+     parentPort!.postMessage([...texts, subscribe()]);`,
+    `const got = await message(); say(() => got);`,
+  );
+  const got = saidBy(program, { prefix: ["prlimit", "--nofile=200"] });
+  expect(got).toEqual([{ ok: ["events: epoll_create1: EMFILE (too many open files)", 1] }]);
+});
+
 test("worker threads end with an unreferenced subscription", () => {
   const program = inWorker(
     `events.subscribe(() => undefined).unref(); parentPort!.postMessage(1);`,

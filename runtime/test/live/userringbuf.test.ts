@@ -286,7 +286,9 @@ describe("send", () => {
   test("sends bytes where the map has no type", () => {
     expect(maps.blobs.send(new Uint8Array([3, 0, 0, 0, 97, 98, 99]))).toBe(true);
     expect(drain()).toMatchObject({ blobs: 1n, length: 3, text: "abc", longer: 0n });
-    expect(thrownBy(() => maps.blobs.send("abc" as unknown as Uint8Array)).name).toBe("ValueError");
+    for (const value of ["abc", { length: "x" }, { length: 1e9 }, null]) {
+      expect(thrownBy(() => maps.blobs.send(value as unknown as Uint8Array)).name).toBe("ValueError");
+    }
     expect(drain().blobs).toBe(1n);
   });
 
