@@ -8,6 +8,7 @@ import {
   fstatSync,
   fsyncSync,
   fchmodSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -40,6 +41,7 @@ const REASONS: Readonly<Record<string, string | Readonly<Record<Doing, string>>>
   },
   EPERM: "permission denied (check the rights and attributes of the file)",
   EISDIR: "a folder (remove it, or name another file)",
+  EEXIST: "a file (name another folder)",
   ENOTDIR: "a part of the path that is no folder (check the path)",
   ENOSPC: "no space left on the disk (free some; nothing was changed)",
   EDQUOT: "no quota left on the disk (free some; nothing was changed)",
@@ -54,6 +56,22 @@ function ioError(path: string, doing: Doing, cause: unknown): SkelError {
   const why = typeof reason === "object" ? reason[doing] : reason;
   const got = why !== undefined ? `${code}, ${why}` : cause instanceof Error ? cause.message : String(cause);
   return new SkelError("ERR_IO", `cannot be ${doing}, got ${got}`, [displayPath(path)], { cause });
+}
+
+/**
+ * Makes the folder at `path`, and those it is in. One by one: where no folder can be made, as in /proc, Node's own way of
+ * making them all tries for ever.
+ * @throws SkelError ERR_IO
+ */
+export function makeFolder(path: string): void {
+  if (isFolder(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (e) {
+    // Somebody else may have been faster.
+    if (!isFolder(path)) throw ioError(path, "written", e);
+  }
 }
 
 function refuse(path: string, what: string): SkelError {

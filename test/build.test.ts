@@ -69,6 +69,15 @@ describe("build", () => {
     expect(times("prog.bpf.o", "prog.skel.ts")).toEqual(before);
   });
 
+  test("compiles again where the cache cannot be written", async () => {
+    folder.write("cache", "no folder");
+    for (let i = 0; i < 2; i++) {
+      const { status, stderr } = await run(["prog.bpf.c"]);
+      expect([status, stderr]).toEqual([0, ""]);
+    }
+    expect(object().maps[0]!.name).toBe("counts");
+  });
+
   test("notices a changed header, changed arguments, and an object that was changed or taken away", async () => {
     await run(["prog.bpf.c"]);
     folder.write("shared.h", SHARED.replace("16", "32"));

@@ -761,6 +761,16 @@ describe("several runs, and runs that are cut short", () => {
   });
 });
 
+describe("init", () => {
+  test.each([
+    ["/proc/tracer", "/proc/tracer: cannot be written, got ENOENT, no such folder (make it first, or name another)"],
+    ["x.bpf.o", "x.bpf.o: cannot be written, got EEXIST, a file (name another folder)"],
+    ["x.bpf.o/tracer", "x.bpf.o: cannot be written, got EEXIST, a file (name another folder)"],
+  ])("says that it can make no folder %s", async (path, message) => {
+    expect(await folder.command(["init", path])).toEqual({ status: 1, stdout: "", stderr: `ebpf-skel: ${message}\n` });
+  });
+});
+
 describe("inspect", () => {
   test.each(["execve_counter", "types", "big_endian"])("%s: --json is the library's model", async (name) => {
     const bytes = fixture(name);

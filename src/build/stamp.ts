@@ -1,8 +1,8 @@
 // What an object was compiled from, kept in the cache: when nothing of it has changed, nothing is compiled.
 
-import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { readIfAny, readTextIfAny, writeWhole } from "../files.ts";
+import { SkelError } from "../errors.ts";
+import { makeFolder, readIfAny, readTextIfAny, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
 
 /** A record of one compilation. */
@@ -36,10 +36,15 @@ export function readStamp(cache: string, object: string): Stamp | undefined {
   }
 }
 
+/** Keeps `stamp` where the cache can be written; elsewhere the object is compiled again each time. */
 export function writeStamp(cache: string, object: string, stamp: Stamp): void {
   const file = fileOf(cache, object);
-  mkdirSync(dirname(file), { recursive: true });
-  writeWhole(file, Buffer.from(JSON.stringify(stamp)));
+  try {
+    makeFolder(dirname(file));
+    writeWhole(file, Buffer.from(JSON.stringify(stamp)));
+  } catch (e) {
+    if (!(e instanceof SkelError)) throw e;
+  }
 }
 
 /** Whether the bytes of the object and of all that it was made from are as they were. */

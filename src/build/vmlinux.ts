@@ -1,10 +1,10 @@
 // vmlinux.h of the running kernel, which bpftool makes of its BTF: once for each kernel.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SkelError } from "../errors.ts";
-import { readIfAny, writeWhole } from "../files.ts";
+import { makeFolder, readIfAny, writeWhole } from "../files.ts";
 import { findPrograms, missingTool, runProgram } from "./process.ts";
 
 const KERNEL_BTF = "/sys/kernel/btf/vmlinux";
@@ -37,7 +37,7 @@ export async function makeVmlinux(folder: string | undefined): Promise<string> {
       "ERR_TOOL",
       `vmlinux.h: bpftool could not make it, got ${JSON.stringify(stderr.trim().slice(0, 300))} (put one beside the source)`,
     );
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   writeWhole(header, Buffer.from(stdout));
   return header;
 }

@@ -1,9 +1,9 @@
 // `ebpf-skel init`: a small project that builds and runs as it stands, copied from templates/project.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
-import { writeWhole } from "../files.ts";
+import { makeFolder, writeWhole } from "../files.ts";
 import { VERSION } from "../version.ts";
 
 const TEMPLATE = new URL("../../templates/project/", import.meta.url);
@@ -38,7 +38,7 @@ export function runInit(folder: string): void {
     const text = readFileSync(from, "utf8")
       .replaceAll('"NAME"', JSON.stringify(packageName(resolve(folder))))
       .replaceAll('"VERSION"', JSON.stringify(VERSION));
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeWhole(path, Buffer.from(text));
     console.log(`${displayPath(path)} written`);
   }

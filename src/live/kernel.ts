@@ -60,13 +60,16 @@ function readSymbols(): ReadonlySet<string> {
   return new Set(linesOf("/proc/kallsyms").map((line) => line.split(/\s+/)[2] ?? ""));
 }
 
+// What CO-RE can find (bpf_core_calc_type_relo): a forward declaration is no type of the kernel's.
+const defined: ReadonlySet<string> = new Set(["struct", "union", "enum", "enum64", "typedef", "int"]);
+
 function readNames(): KernelNames | undefined {
   const bytes = bytesOf("/sys/kernel/btf/vmlinux");
   if (bytes === undefined) return undefined;
   const [functions, types, values] = [new Set<string>(), new Set<string>(), new Set<string>()];
   for (const type of parseBtf(bytes).types) {
     if (type.kind === "func") functions.add(type.name);
-    else if ("name" in type) types.add(type.name);
+    else if (defined.has(type.kind) && "name" in type) types.add(type.name);
     if (type.kind === "enum" || type.kind === "enum64") for (const { name } of type.values) values.add(name);
   }
   return { functions, types, values };

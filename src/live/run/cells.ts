@@ -139,7 +139,8 @@ function scalar(value: unknown, layout: Layout | undefined, types: Types): strin
 
 /** Whether nothing has been stored in a value: zeros all the way down. */
 export function isZero(value: unknown): boolean {
-  if (typeof value === "string") return /^[0.:]*$/.test(value);
+  // No text, or an address of zeros.
+  if (typeof value === "string") return /^(0\.0\.0\.0|::|00(:00){5})?$/.test(value);
   if (value instanceof Uint8Array) return value.every((byte) => byte === 0);
   if (typeof value === "object" && value !== null) return Object.values(value).every(isZero);
   return !value;
