@@ -1,6 +1,6 @@
 // Lines of trace_pipe as kernels write them, and the kernel's clock as dates.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ktimeToDate } from "../src/events/ktime.ts";
 import { parseTrace } from "../src/events/traceline.ts";
 
@@ -80,6 +80,20 @@ describe("ktimeToDate", () => {
       expect(given).toBeGreaterThanOrEqual(before - 1);
       expect(given).toBeLessThanOrEqual(Date.now() + 1);
     }
+  });
+
+  test("is not led astray by a wait between its looks at the clocks", () => {
+    const before = Date.now();
+    let looks = 0;
+    const dateNow = vi.spyOn(Date, "now").mockImplementation(() => {
+      const time = performance.timeOrigin + performance.now();
+      if (looks++ === 0) for (const until = performance.now() + 20; performance.now() < until;);
+      return Math.floor(time);
+    });
+    const given = ktimeToDate(now()).getTime();
+    dateNow.mockRestore();
+    expect(looks).toBeGreaterThan(1);
+    expect(given).toBeGreaterThanOrEqual(before - 2);
   });
 
   test("keeps distances", () => {
