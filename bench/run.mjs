@@ -176,7 +176,7 @@ function benchRing(name, events, map, fill, lazy, readers) {
     c();
     js();
   }
-  // Both orders, as each side would else have a part of the buffer to itself, and how fast memory is depends on where it is.
+  // Both orders, or each side would have its part of the buffer to itself.
   const rounds = Array.from({ length: ROUNDS }, () => {
     const [c1, js1, js2, c2] = [c(), js(), js(), c()];
     return { c: (c1 + c2) / 2, js: (js1 + js2) / 2 };
@@ -271,7 +271,7 @@ async function benchWakeUp() {
 
 /**
  * Perf buffers: the program fills one for C and one for JavaScript in turn, outside of the clock. They are opened several
- * times, as how fast memory is depends on where it is.
+ * times, so that no place in memory decides.
  */
 async function benchPerf() {
   const { BenchPerf } = await importSkeleton("bench_perf");

@@ -2,7 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { mapCapabilities } from "../runtime/src/library/host.ts";
 import { mapType, programType } from "../runtime/src/library/kernel.ts";
+import { mapCapabilitiesOf } from "../src/needs/capabilities.ts";
 import { isAtLeast, needs, readNeeds } from "../src/needs/needs.ts";
 import { attachSince, flagsOf, helperOf, mapSince, programSince } from "../src/needs/since.ts";
 import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from "../src/object/kernel.ts";
@@ -32,6 +34,11 @@ describe("versions", () => {
     };
     same(PROG_TYPES.slice(1), programSince, (i) => programType(i + 1));
     same(MAP_TYPES.slice(1), mapSince, (i) => mapType(i + 1));
+  });
+
+  test("the runtime has the same for what maps take", () => {
+    expect(MAP_TYPES.map(mapCapabilities)).toEqual(MAP_TYPES.map(mapCapabilitiesOf));
+    expect(MAP_TYPES.filter((type) => mapCapabilities(type).length > 1)).toContain("xskmap");
   });
 
   test("grow along each enumeration where nothing came late into a kernel", () => {

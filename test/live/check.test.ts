@@ -155,6 +155,24 @@ describe("check says", () => {
     });
   });
 
+  test("no to a type that the kernel only speaks of", () => {
+    const dump = outputOf("bpftool", ["btf", "dump", "file", "/sys/kernel/btf/vmlinux"]);
+    expect(dump).toContain("FWD 'assoc_array_ptr'");
+    const { status, needs } = checked(
+      compiled(`
+        struct assoc_array_ptr { int any; } __attribute__((preserve_access_index));
+        int offset;
+        SEC("raw_tp/sched_switch") int ask(void *ctx) {
+          struct assoc_array_ptr *nothing = 0;
+          offset = (long)__builtin_preserve_access_index(&nothing->any);
+          return 0;
+        }
+      `),
+    );
+    expect(status).toBe(1);
+    expect(needs.filter(({ answer }) => answer === "no")).toMatchObject([{ name: "assoc_array_ptr" }]);
+  });
+
   test("yes to an object whose optional needs alone are missing", () => {
     const { status, needs } = checked(fixture("kconfig"));
     expect(needs.filter(({ answer }) => answer === "no").every(({ optional }) => optional)).toBe(true);

@@ -63,20 +63,20 @@ export class Loop {
   /** As `handOut` does. */
   run(...args: Parameters<HandOut>): number {
     const count = this.#handOut(...args);
-    if (this.#handOut === handOut && (this.#count += count) >= worthwhile) this.#handOut = copyOf(handOut);
+    if (this.#handOut === handOut && (this.#count += count) >= worthwhile) this.#handOut = copied();
     return count;
   }
 }
 
-/** The function anew, compiled from its text; itself where that has no text, as in a snapshot, or one that somebody instrumented. */
-function copyOf(fn: HandOut): HandOut {
+/** `handOut` anew, compiled from its text; itself where that has no text, as in a snapshot, or one that somebody instrumented. */
+function copied(): HandOut {
   try {
     const { compileFunction } = process.getBuiltinModule("node:vm");
-    const text = `"use strict"; return (${fn.toString()});`;
+    const text = `"use strict"; return (${handOut.toString()});`;
     const copy = (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => HandOut)();
-    return runs(copy) ? copy : fn;
+    return runs(copy) ? copy : handOut;
   } catch {
-    return fn;
+    return handOut;
   }
 }
 

@@ -1,4 +1,4 @@
-// epoll(7): descriptors that are waited for together. What fails gives a negative errno.
+// epoll(7): descriptors that are waited for together.
 
 import { addressOf, callAsync, hostMemory, lastErrno, libc } from "../native.ts";
 
@@ -12,13 +12,13 @@ const EPOLLIN = 1;
 const eventSize = 16;
 const ownAt = (): number => (process.arch === "x64" || process.arch === "ia32" ? 4 : 8);
 
-/** A new epoll descriptor. */
+/** A new epoll descriptor, or a negative errno. */
 export function epollCreate(): number {
   const fd = libc().epoll_create1(EPOLL_CLOEXEC);
   return fd < 0 ? -lastErrno() : fd;
 }
 
-/** Has `epoll` be readable while `fd` is. */
+/** Has `epoll` be readable while `fd` is; gives 0 or a negative errno. */
 export function epollAdd(epoll: number, fd: number): number {
   const event = hostMemory(new Uint8Array(eventSize));
   event.setU32(0, EPOLLIN);
@@ -31,7 +31,7 @@ export function epollRemove(epoll: number, fd: number): void {
   libc().epoll_ctl(epoll, EPOLL_CTL_DEL, fd, 0);
 }
 
-/** The descriptor that is readable within so many milliseconds; undefined for none. Waits on another thread. */
+/** The descriptor that is readable within so many milliseconds; undefined for none, and when the wait was interrupted. Waits on another thread. */
 export async function epollWait(epoll: number, milliseconds: number): Promise<number | undefined> {
   const event = hostMemory(new Uint8Array(eventSize));
   const at = addressOf(event.u8s);
