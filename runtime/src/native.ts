@@ -1,5 +1,5 @@
 // The only file that knows koffi. In: C signatures, addresses and strings; out: callable functions, views of memory and
-// one callback. Addresses are plain numbers (user space ends far below 2^53) and 0 is NULL. Nothing loads before first use.
+// callbacks. Addresses are plain numbers (user space ends far below 2^53) and 0 is NULL. Nothing loads before first use.
 
 import { UnsupportedError } from "./errors.ts";
 import { Memory } from "./memory.ts";
@@ -34,6 +34,9 @@ type Arguments<A extends readonly (keyof CTypes)[]> = { [I in keyof A]: CTypes[A
 
 /** A bound C function of signature `S`. */
 export type CFunction<S extends Signature> = (...args: Extract<Arguments<S[1]>, readonly unknown[]>) => CTypes[S[0]];
+
+/** Functions by their names, bound. */
+export type Bound<T extends Readonly<Record<string, Signature>>> = { readonly [N in keyof T]: CFunction<T[N]> };
 
 /** A shared library; `bind` gives undefined for a symbol that it does not have. */
 export interface SharedLibrary {
@@ -70,10 +73,10 @@ function koffi(): Koffi {
 }
 
 /**
- * Opens a shared library by SONAME or path.
+ * Opens a shared library by SONAME or path; null is what the process has already.
  * @throws Error with dlopen's reason, which does not name the library
  */
-export function openShared(path: string): SharedLibrary {
+export function openShared(path: string | null): SharedLibrary {
   const library = koffi().load(path);
   return {
     bind<S extends Signature>(name: string, signature: S) {
@@ -132,22 +135,25 @@ export function cString(text: string): Uint8Array {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-/** A function of libbpf's print callback type (`libbpf_print_fn_t`), registered for the life of the process. */
-export function registerPrint(print: (level: number, format: number, args: number) => void): number {
+/** The address of a C function that calls `fn` on the thread that made it, for the life of the process. */
+export function callback<R extends keyof CTypes, const A extends readonly (keyof CTypes)[]>(
+  result: R,
+  args: A,
+  fn: (...args: Extract<Arguments<A>, readonly unknown[]>) => R extends "void" ? void : CTypes[R],
+): number {
   const k = koffi();
-  // va_list is an array type on x86-64 and a pointer or a struct passed by reference elsewhere: an address in each ABI.
-  const type = k.pointer(k.proto("int", ["int", "uintptr_t", "uintptr_t"]));
-  const callback = (level: number, format: number | bigint, args: number | bigint): number => {
-    print(level, Number(format), Number(args));
-    return 0;
-  };
-  return Number(k.register(callback, type));
+  const type = k.proto(
+    koffiTypes[result],
+    args.map((type) => koffiTypes[type]),
+  );
+  return Number(k.register(fn, k.pointer(type)));
 }
 
 const libcFunctions = {
   mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
   munmap: ["int", ["ptr", "size"]],
   vasprintf: ["int", ["ptr", "ptr", "ptr"]],
+  calloc: ["ptr", ["size", "size"]],
   free: ["void", ["ptr"]],
   fcntl: ["int", ["int", "int", "int"]],
   close: ["int", ["int"]],
@@ -165,24 +171,32 @@ const libcFunctions = {
   if_indextoname: ["ptr", ["u32", "ptr"]],
 } as const;
 
-type Libc = { readonly [N in keyof typeof libcFunctions]: CFunction<(typeof libcFunctions)[N]> };
-
-let boundLibc: Libc | undefined;
+let boundLibc: Bound<typeof libcFunctions> | undefined;
 
 /** The C library's functions that the runtime needs. */
-export function libc(): Libc {
+export function libc(): Bound<typeof libcFunctions> {
   if (boundLibc !== undefined) return boundLibc;
-  // The C library is in the process already: NULL finds it whatever its file is called (glibc, musl).
-  const self = koffi().load(null);
+  const bound = bindOwn(libcFunctions);
+  if (typeof bound === "string") throw new UnsupportedError(`expected a C library in this process, got no ${bound}`);
+  return (boundLibc = bound);
+}
+
+/** Binds functions that are in the process already, whatever the file is called that they are from (glibc, musl). Gives the name of the first that is not. */
+export function bindOwn<T extends Readonly<Record<string, Signature>>>(functions: T): Bound<T> | string {
+  const own = openShared(null);
   const bound: Record<string, unknown> = {};
-  for (const [name, [result, args]] of Object.entries(libcFunctions)) {
-    bound[name] = self.func(
-      name,
-      koffiTypes[result],
-      args.map((type) => koffiTypes[type]),
-    );
+  for (const [name, signature] of Object.entries(functions)) {
+    const fn = own.bind(name, signature);
+    if (fn === undefined) return name;
+    bound[name] = fn;
   }
-  return (boundLibc = bound as Libc);
+  return bound as Bound<T>;
+}
+
+/** The address of a C function that is in the process already. */
+export function ownAddress(name: string): number {
+  const k = koffi();
+  return Number(k.address(k.load(null).symbol(name)));
 }
 
 /** Of this machine, in bytes. */
@@ -203,61 +217,6 @@ export function duplicate(fd: number): number {
 /** `bytes` as memory that C shares: in this machine's byte order. */
 export function hostMemory(bytes: Uint8Array): Memory {
   return Memory.over(bytes, { bigEndian: !hostIsLittleEndian });
-}
-
-/** A descriptor that the event loop looks at while it is started. */
-export interface Poll {
-  start(): void;
-  stop(): void;
-  /** Lets the process end although it is started. */
-  unref(): void;
-  ref(): void;
-  /** Before the descriptor is closed. */
-  close(): void;
-}
-
-const nothing = (): void => undefined;
-
-// A handle that nobody refers to stops without a word, and one that is open when the process ends aborts it.
-const polls = new Set<Poll>();
-let closesAtExit = false;
-
-/**
- * Calls `ready` on the event loop whenever it finds `fd` readable. On the main thread only: a handle in a worker ends the
- * whole process when the worker is terminated.
- */
-export function pollReadable(fd: number, ready: () => void): Poll {
-  const call = (): void => {
-    // Node 26 runs neither ticks nor promises after a callback of koffi's; after an immediate every Node does.
-    setImmediate(nothing).unref();
-    guarded(ready);
-  };
-  const handle = koffi().node.poll(fd, call);
-  handle.stop();
-  // A handle that was closed must not be touched.
-  const open = (): boolean => polls.has(poll);
-  const poll: Poll = {
-    start: () => void (open() && handle.start(call)),
-    stop: () => void (open() && handle.stop()),
-    unref: () => void (open() && handle.unref()),
-    ref: () => void (open() && handle.ref()),
-    close: () => void (polls.delete(poll) && handle.close()),
-  };
-  polls.add(poll);
-  if (!closesAtExit) process.on("exit", () => polls.forEach((poll) => poll.close()));
-  closesAtExit = true;
-  return poll;
-}
-
-/** Calls `ready`; what it throws is an uncaught exception. In a callback of koffi's it would be lost. */
-export function guarded(ready: () => void): void {
-  try {
-    ready();
-  } catch (e) {
-    process.nextTick(() => {
-      throw e;
-    });
-  }
 }
 
 /** Whether this is the thread that koffi may call back into while C runs. */

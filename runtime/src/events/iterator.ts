@@ -1,7 +1,7 @@
 // Events as an async iterator: each is read when it is asked for, so a consumer that takes its time leaves the others in the
 // kernel's buffer.
 
-import type { Poll } from "../native.ts";
+import type { Poll } from "../native/poll.ts";
 import type { Reader } from "./records.ts";
 import type { EventSource } from "./source.ts";
 import { Stream, type Wait } from "./stream.ts";

@@ -61,8 +61,15 @@ export class Loop {
   #handOut: HandOut = handOut;
 
   /** As `handOut` does. */
-  run(...args: Parameters<HandOut>): number {
-    const count = this.#handOut(...args);
+  run(
+    source: EventSource,
+    found: number,
+    view: View | undefined,
+    handler: Handler,
+    withCpu: boolean,
+    onOdd: OnOdd,
+  ): number {
+    const count = this.#handOut(source, found, view, handler, withCpu, onOdd);
     if (this.#handOut === handOut && (this.#count += count) >= worthwhile) this.#handOut = copied();
     return count;
   }

@@ -1,6 +1,6 @@
 // A handler on the event loop. Each turn of the loop has its share of events, so that timers and sockets live under a flood.
 
-import type { Poll } from "../native.ts";
+import type { Poll } from "../native/poll.ts";
 import type { Reader } from "./records.ts";
 import type { EventSource } from "./source.ts";
 import type { Signal, Subscription } from "./types.ts";

@@ -2,7 +2,8 @@
 
 import { epollAdd, epollCreate, epollRemove, epollWait } from "../library/epoll.ts";
 import { bpfError } from "../library/failure.ts";
-import { guarded, isMainThread, libc, type Poll, pollReadable } from "../native.ts";
+import { isMainThread, libc } from "../native.ts";
+import { guarded, type Poll, pollReadable } from "../native/poll.ts";
 
 // A worker that ends waits this long for a call under way, in milliseconds.
 const longestWait = 100;
@@ -12,9 +13,13 @@ const glance = 20;
 /**
  * Calls `ready` again and again while `fd` is readable and the watch is started; it is not at first. What `ready` throws is
  * an uncaught exception, and the watch goes on.
+ * @throws BpfError where the event loop does not take the descriptor
  */
 export function watchReadable(fd: number, ready: () => void): Poll {
-  return isMainThread() ? pollReadable(fd, ready) : new WorkerWatch(fd, ready);
+  if (!isMainThread()) return new WorkerWatch(fd, ready);
+  const poll = pollReadable(fd, ready);
+  if (typeof poll !== "number") return poll;
+  throw bpfError(undefined, { where: "events", errno: -poll, syscall: "uv_poll_init" });
 }
 
 // A poll handle in a worker would end the whole process with the worker. A call that waits on another thread does not.

@@ -3,7 +3,7 @@
 // silent, because a callback on another thread would wait for this one.
 
 import type { Library } from "../library.ts";
-import { addressOf, callAsync, isMainThread, libc, registerPrint, stringAt } from "../native.ts";
+import { addressOf, callAsync, callback, isMainThread, libc, stringAt } from "../native.ts";
 
 /** How serious a line of libbpf is. */
 export type LogLevel = "warn" | "info" | "debug";
@@ -71,7 +71,8 @@ export function withLogBut<T>(
   let result: T;
   keeping.push(keep);
   lines = all;
-  setPrint((print ??= registerPrint(hear)));
+  // va_list is an array type on x86-64 and a pointer or a struct passed by reference elsewhere: an address in each ABI.
+  setPrint((print ??= callback("int", ["int", "ptr", "ptr"], hear)));
   try {
     result = call();
   } finally {
@@ -99,18 +100,19 @@ export async function withoutLog<A extends readonly unknown[], R>(fn: (...args: 
 }
 
 /**
- * Mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. What another
+ * A `libbpf_print_fn_t` that mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. What another
  * thread's libbpf prints meanwhile comes here too, once the call is over: it is nobody's.
  */
-function hear(level: number, format: number, args: number): void {
-  if (lines === undefined || (level >= debug && logger === undefined)) return;
+function hear(level: number, format: number, args: number): number {
+  if (lines === undefined || (level >= debug && logger === undefined)) return 0;
   const { vasprintf, free } = libc();
   const out = new BigUint64Array(1);
   const length = vasprintf(addressOf(out.buffer as ArrayBuffer), format, args);
-  if (length < 0) return;
+  if (length < 0) return 0;
   const text = Number(out[0]);
   lines.push({ level, text: stringAt(text, length).replace(/\n$/, "") });
   free(text);
+  return length;
 }
 
 /** The logger runs after the call, so it may use the runtime; what it throws is its own and must not hide the result. */

@@ -49,6 +49,50 @@ test("what a subscription's callback throws is an uncaughtException, and the nex
   expect(saidBy(program)).toEqual([{ ok: "at 0" }, { ok: "1n" }, { ok: "at 2" }, { ok: "3n" }]);
 });
 
+test("a map that the event loop looks at already is refused, and free again after", () => {
+  const program = `${start}
+    import koffi from "koffi";
+    const other = koffi.node.poll(events.fd, () => undefined);
+    say(() => events.subscribe(() => undefined));
+    other.close();
+    setTimeout(() => {
+      const subscription = events.subscribe(({ at }) => {
+        say(() => at);
+        subscription.close();
+      });
+      produce(1);
+    });`;
+  expect(saidBy(program)).toEqual([
+    { name: "BpfError", code: "EEXIST", message: "events: uv_poll_init: EEXIST (file already exists)" },
+    { ok: "0n" },
+  ]);
+});
+
+test("subscriptions that come and go leave no memory behind", () => {
+  const program = `${start}
+    import koffi from "koffi";
+    const names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split(" ");
+    const mallinfo2 = koffi.load(null).func(
+      "mallinfo2",
+      koffi.struct(Object.fromEntries(names.map((name) => [name, "size_t"]))),
+      [],
+    );
+    const inUse = (): number => mallinfo2().uordblks;
+    const cycle = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        events.subscribe(() => undefined).close();
+        if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      gc();
+    };
+    await cycle(5000);
+    const before = inUse();
+    await cycle(20_000);
+    say(() => (inUse() - before) / 20_000 < 16);`;
+  expect(saidBy(program, { nodeArgs: ["--expose-gc"] })).toEqual([{ ok: true }]);
+});
+
 test("without a handler it ends the process", () => {
   const { status, stderr } = runChild(`${start} events.subscribe(() => { throw new Error("mine"); }); produce(1);`);
   expect(status).toBe(1);
