@@ -298,7 +298,7 @@ int bench_perf_close(int fd, uint32_t rounds, uint32_t entries)
 	return 0;
 }
 
-/* Wake-ups: a thread has one event sent each millisecond, and a consumer that was asleep tells how late it hears of it. */
+/* Wake-ups: a thread has events sent one by one, and a consumer that was asleep tells how late it hears of it. */
 static volatile uint64_t sent_at;
 static uint32_t late[4096];
 static uint32_t heard;
@@ -311,22 +311,25 @@ static uint64_t now(void)
 	return 1000000000ull * t.tv_sec + t.tv_nsec;
 }
 
+static uint32_t pause_us;
+
 static void *send_slowly(void *count)
 {
 	for (uintptr_t i = (uintptr_t)count; i; i--) {
-		usleep(1000);
+		usleep(pause_us);
 		sent_at = now();
 		syscall(SYS_getppid);
 	}
 	return NULL;
 }
 
-/* Has `count` events sent, by another thread. */
-int bench_wake_send(int fd, uint32_t count, uint32_t unused)
+/* Has `count` events sent by another thread, with pauses of so many microseconds. */
+int bench_wake_send(int fd, uint32_t count, uint32_t pause)
 {
 	pthread_t thread;
 
-	(void)fd, (void)unused;
+	(void)fd;
+	pause_us = pause;
 	if (pthread_create(&thread, NULL, send_slowly, (void *)(uintptr_t)count))
 		return -1;
 	return pthread_detach(thread);
@@ -354,11 +357,11 @@ static int compare_late(const void *a, const void *b)
 }
 
 /* Waits for `count` events in ring_buffer__poll; gives the median of how late they were. */
-int bench_wake_poll(int fd, uint32_t count, uint32_t unused)
+int bench_wake_poll(int fd, uint32_t count, uint32_t pause)
 {
 	struct ring_buffer *ring = ring_buffer__new(fd, hear, NULL, NULL);
 
-	if (!ring || bench_wake_send(fd, count, unused))
+	if (!ring || bench_wake_send(fd, count, pause))
 		return -1;
 	for (heard = 0; heard < count;)
 		if (ring_buffer__poll(ring, 1000) <= 0)
@@ -366,4 +369,37 @@ int bench_wake_poll(int fd, uint32_t count, uint32_t unused)
 	ring_buffer__free(ring);
 	qsort(late, count, sizeof(*late), compare_late);
 	return late[count / 2];
+}
+
+/* What the processor is up to, in picoseconds. */
+static int __attribute__((noinline)) called(int x)
+{
+	sink += x;
+	return 0;
+}
+
+/* A call through a pointer. Where its target is not predicted, C's callbacks take longer, and JavaScript's inlined ones do not. */
+int bench_pointer(int fd, uint32_t rounds, uint32_t entries)
+{
+	static int (*volatile pointer)(int) = called;
+	uint64_t start = now();
+
+	(void)fd, (void)entries;
+	for (uint32_t i = 0; i < rounds; i++)
+		pointer(i);
+	return (now() - start) * 1000 / rounds;
+}
+
+/* Twelve operations that do not wait for each other. Where another thread works on the same core they take twice as long. */
+int bench_operations(int fd, uint32_t rounds, uint32_t entries)
+{
+	uint64_t a = fd, b = 2, c = 3, d = 4, start = now();
+
+	(void)entries;
+	for (uint32_t i = 0; i < rounds; i++) {
+		a += b ^ i, b += c ^ i, c += d ^ i, d += a ^ i;
+		a ^= 3, b ^= 5, c ^= 7, d ^= 9;
+		__asm__ volatile("" : : "r"(a), "r"(b), "r"(c), "r"(d));
+	}
+	return (now() - start) * 1000 / rounds;
 }

@@ -24,8 +24,14 @@ const clock = (work) => {
   return Number(process.hrtime.bigint() - start);
 };
 
-/** The C baseline as a library. */
+let baseline;
+
+/** The functions of the C baseline by their names. */
 function loadBaseline() {
+  return (baseline ??= compileBaseline());
+}
+
+function compileBaseline() {
   const file = join(folder, "baseline.so");
   execFileSync("gcc", ["-O2", "-shared", "-fPIC", "-o", file, join(root, "bench/baseline.c"), "-l:libbpf.so.1"]);
   const library = koffi.load(file);
@@ -157,6 +163,32 @@ async function benchMaps() {
   return kept;
 }
 
+// What a ratio of few nanoseconds depends on, beside the two sides.
+const looks = [];
+function lookAtProcessor() {
+  const [pointer, operations] = ["pointer", "operations"].map((name) => loadBaseline()(`bench_${name}`)(1, 20_000, 0));
+  looks.push({ pointer, operations });
+}
+
+function reportProcessor() {
+  const line = (name, cells) => console.log(`${name.padEnd(34)}${cells.map((cell) => cell.padStart(11)).join(" ")}`);
+  const parts = [0.1, 0.5, 0.9];
+  const range = (key) => {
+    const sorted = looks.map(key).toSorted((a, b) => a - b);
+    return parts.map((part) => `${(sorted[Math.floor(part * sorted.length)] / 1000).toFixed(1)} ns`);
+  };
+  console.log();
+  line("the processor meanwhile, quantiles", parts.map(String));
+  line(
+    "call through a pointer",
+    range((look) => look.pointer),
+  );
+  line(
+    "twelve independent operations",
+    range((look) => look.operations),
+  );
+}
+
 /** One ring buffer, filled and drained in turn: only draining is timed. Five callbacks take turns, as a program has several. */
 function benchRing(name, events, map, fill, lazy, readers) {
   const drain = loadBaseline()("bench_ring");
@@ -178,6 +210,7 @@ function benchRing(name, events, map, fill, lazy, readers) {
   }
   // Both orders, or each side would have its part of the buffer to itself.
   const rounds = Array.from({ length: ROUNDS }, () => {
+    lookAtProcessor();
     const [c1, js1, js2, c2] = [c(), js(), js(), c()];
     return { c: (c1 + c2) / 2, js: (js1 + js2) / 2 };
   });
@@ -230,40 +263,41 @@ async function benchRings() {
 /** How late a consumer that sleeps hears of an event: medians of 300 events each, one a millisecond. */
 async function benchWakeUp() {
   const { Events } = await importSkeleton("events");
-  const baseline = loadBaseline();
-  const [poll, send, since] = ["poll", "send", "since"].map((n) => baseline(`bench_wake_${n}`));
+  const [poll, send, since] = ["poll", "send", "since"].map((n) => loadBaseline()(`bench_wake_${n}`));
   const live = Events.load();
+  const { events } = live.maps;
   Object.assign(live.bss, { target_tgid: process.pid, burst: 1, what: 1 });
   live.attach();
-  const count = 300;
-  const js = () =>
+  const lateness = (listen, count, pause) =>
     new Promise((done) => {
       const late = [];
-      const subscription = live.maps.events.subscribe(() => {
-        if (late.push(since(0, 0, 0)) < count) return;
-        subscription.close();
+      const stop = listen((ago) => {
+        if (late.push(ago) < count) return;
+        stop();
         done(median(late));
       });
-      send(0, count, 0);
+      send(0, count, pause);
     });
+  const subscribed = (hear) => {
+    const subscription = events.subscribe(() => hear(since(0, 0, 0)));
+    return () => subscription.close();
+  };
   // What of it is the event loop's: koffi's poll with nothing of ours in it.
-  const bare = () =>
-    new Promise((done) => {
-      const late = [];
-      const handle = koffi.node.poll(live.maps.events.fd, () => {
-        const lateness = since(0, 0, 0);
-        live.maps.events.consume(() => late.push(lateness));
-        if (late.length < count) return;
-        handle.close();
-        done(median(late));
-      });
-      send(0, count, 0);
+  const polled = (hear) => {
+    const handle = koffi.node.poll(events.fd, () => {
+      const ago = since(0, 0, 0);
+      events.consume(() => hear(ago));
     });
+    return () => handle.close();
+  };
+  // Until it is compiled as in a consumer that has been up for a while.
+  for (const listen of [subscribed, polled]) await lateness(listen, 10_000, 50);
   const rounds = [];
-  for (let i = 0; i < 8; i++) {
-    rounds.push({ c: poll(live.maps.events.fd, count, 0), js: await js(), bare: await bare() });
+  for (let i = 0; i < ROUNDS; i++) {
+    const c = poll(events.fd, 300, 1000);
+    rounds.push({ c, js: await lateness(subscribed, 300, 1000), bare: await lateness(polled, 300, 1000) });
   }
-  const of = (key) => median(rounds.slice(1).map(key));
+  const of = (key) => median(rounds.map(key));
   report("wake-up, median", ...[(r) => r.c, (r) => r.js, (r) => r.js / r.c].map(of), "ns");
   report("the same of a bare koffi poll", ...[(r) => r.c, (r) => r.bare, (r) => r.bare / r.c].map(of), "ns");
   live.close();
@@ -344,4 +378,5 @@ await benchMaps();
 await benchRings();
 await benchWakeUp();
 await benchPerf();
+reportProcessor();
 benchGenerator();

@@ -162,7 +162,7 @@ export class Memory extends Numbers {
 
 // Whether `char[n]` at `at` is four words of the memory's typed array.
 function isText16(m: Memory, at: number, n: number): boolean {
-  return n === 16 && ((at | m.skew) & 3) === 0 && at >>> 0 <= m.size - 16;
+  return n === 16 && (at & 3) === 0 && at >>> 2 <= m.u32s.length - 4;
 }
 
 function textOfAny(m: Memory, at: number, n: number): string {

@@ -1,9 +1,14 @@
-// A handler's own copy of the loop does what the shared one does, also where its text was minified, or is not to be had.
+// A handler's own copy of a loop does what the shared one does, also where its text was minified, or is not to be had; and
+// what lazy events show.
 
 import { buildSync } from "esbuild";
+import { setFlagsFromString } from "node:v8";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
+import { Envelope, Line, Packet } from "../../fixtures/tails.skel.ts";
+import { flyweight } from "../src/events/lazy.ts";
+import { type Cursor, type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
 import type { EventSource } from "../src/events/source.ts";
+import { type Codec, struct, u32, u64 } from "../src/index.ts";
 import { hostMemory } from "../src/native.ts";
 
 const records = 20_000;
@@ -11,10 +16,10 @@ const stride = 16;
 const number: View = { read: (m, at) => m.u32(at) };
 
 /** A buffer whose records are their numbers, 8 bytes from the start and 5 long. */
-function makeSource(): { source: EventSource; released: number[] } {
+function makeSource(cpu = -1): { source: EventSource; released: number[] } {
   const m = hostMemory(new Uint8Array(8 + records * stride));
   for (let i = 0; i < records; i++) m.setU32(8 + i * stride, i);
-  const run = { m, at: 8, length: 5, stride, cpu: 3 };
+  const run = { m, at: 8, length: 5, stride, cpu };
   const released: number[] = [];
   const source = {
     run,
@@ -53,44 +58,56 @@ describe.each([
   ["minified", () => bundled(false)],
   ["minified, with names", () => bundled(true)],
 ])("a loop %s", (_, load) => {
-  test("becomes a handler's own, and goes on where it was", async () => {
-    const loop = new (await load()).Loop();
-    const { source, released } = makeSource();
-    const seen: unknown[] = [];
-    const own: boolean[] = [];
-    const handler: Handler = (...args) => {
-      if (seen.push(args) % 5000 === 0) own.push(byCopy());
-    };
-    const run = (count: number): number => loop.run(source, count, number, handler, false, noOdd);
-    expect(run(10_000)).toBe(10_000);
-    for (let i = 0; i < 10; i++) expect(run(1000)).toBe(1000);
-    expect(own).toEqual([false, false, true, true]);
-    expect(seen).toEqual(Array.from({ length: records }, (_, i) => [i]));
-    expect(released).toEqual([10_000, ...Array<number>(10).fill(1000)]);
-  });
+  describe.each(["handOut", "show"] as const)("that does %s", (kind) => {
+    /** Has `loop` hand out so many records, as their numbers. */
+    function runOf(loop: Loop, source: EventSource, handler: Handler): (count: number) => number {
+      if (kind === "handOut") return (count) => loop.handOut(source, count, number, handler, noOdd);
+      const cursor: Cursor = { m: undefined, at: 0, length: 0 };
+      const shown = flyweight(
+        struct<{ number: number }>("record", 4, () => ({ number: [0, u32] })),
+        cursor,
+      )!;
+      const take: Handler = (event, ...rest) => handler((event as { number: number }).number, ...rest);
+      return (count) => loop.show(source, count, shown, take);
+    }
 
-  test("ends with what the handler throws, and with a halt", async () => {
-    const loop = new (await load()).Loop();
-    const { source, released } = makeSource();
-    const seen: number[] = [];
-    const handler: Handler = (event, cpu) => {
-      seen.push(Number(event));
-      expect(cpu).toBe(3);
-      if (event === 12_000) throw new Error("enough");
-      if (event === 13_000) source.halt();
-    };
-    const run = (count: number): number => loop.run(source, count, number, handler, true, noOdd);
-    run(10_000);
-    expect(() => run(5000)).toThrow("enough");
-    expect(run(5000)).toBe(1000);
-    expect(run(5000)).toBe(0);
-    expect(released).toEqual([10_000, 2001, 1000, 0]);
-    expect(seen).toHaveLength(13_001);
+    test("becomes a handler's own, and goes on where it was", async () => {
+      const loop = new (await load()).Loop();
+      const { source, released } = makeSource();
+      const seen: unknown[] = [];
+      const own: boolean[] = [];
+      const run = runOf(loop, source, (...args) => {
+        if (seen.push(args) % 5000 === 0) own.push(byCopy());
+      });
+      expect(run(10_000)).toBe(10_000);
+      for (let i = 0; i < 10; i++) expect(run(1000)).toBe(1000);
+      expect(own).toEqual([false, false, true, true]);
+      expect(seen).toEqual(Array.from({ length: records }, (_, i) => [i]));
+      expect(released).toEqual([10_000, ...Array<number>(10).fill(1000)]);
+    });
+
+    test("ends with what the handler throws, and with a halt", async () => {
+      const loop = new (await load()).Loop();
+      const { source, released } = makeSource(3);
+      const seen: number[] = [];
+      const run = runOf(loop, source, (event, cpu) => {
+        seen.push(Number(event));
+        expect(cpu).toBe(3);
+        if (event === 12_000) throw new Error("enough");
+        if (event === 13_000) source.halt();
+      });
+      run(10_000);
+      expect(() => run(5000)).toThrow("enough");
+      expect(run(5000)).toBe(1000);
+      expect(run(5000)).toBe(0);
+      expect(released).toEqual([10_000, 2001, 1000, 0]);
+      expect(seen).toHaveLength(13_001);
+    });
   });
 
   test("tells of what does not read, or has no type", async () => {
     const loop = new (await load()).Loop();
-    const { source } = makeSource();
+    const { source } = makeSource(3);
     const odd: unknown[] = [];
     const onOdd: OnOdd = (m, at, length, cpu) => odd.push([m.u32(at), m.end - at, length, cpu]);
     let handled = 0;
@@ -101,8 +118,8 @@ describe.each([
         return value === 11_001 ? undefined : value;
       },
     };
-    for (let i = 0; i < 15; i++) loop.run(source, 1000, view, () => handled++, false, onOdd);
-    expect(loop.run(source, 2, undefined, () => handled++, false, onOdd)).toBe(2);
+    for (let i = 0; i < 15; i++) loop.handOut(source, 1000, view, () => handled++, onOdd);
+    expect(loop.handOut(source, 2, undefined, () => handled++, onOdd)).toBe(2);
     expect(odd).toEqual([11_000, 11_001, 15_000, 15_001].map((i) => [i, 5, 5, 3]));
     expect(handled).toBe(14_998);
   });
@@ -121,6 +138,32 @@ test.each([
     seen++;
     if (seen % 1000 === 0 && byCopy()) own++;
   };
-  for (let i = 0; i < 20; i++) loop.run(source, 1000, number, handler, false, noOdd);
+  for (let i = 0; i < 20; i++) loop.handOut(source, 1000, number, handler, noOdd);
   expect([seen, own]).toEqual([records, 0]);
+});
+
+test("what shows fields of the same names is no dictionary to V8", () => {
+  setFlagsFromString("--allow-natives-syntax");
+  const isFast = new Function("o", "return %HasFastProperties(o)") as (o: object) => boolean;
+  const shownOf = (name: string): object => {
+    const codec = struct<{ pid: number; at: bigint }>(name, 16, () => ({ pid: [0, u32], at: [8, u64] }));
+    return flyweight(codec, { m: undefined, at: 0, length: 0 })!.event;
+  };
+  const events = ["fork", "exec", "exit"].map(shownOf);
+  expect(events.map(isFast)).toEqual([true, true, true]);
+  expect(events.map(Object.keys)).toEqual(events.map(() => ["pid", "at"]));
+  expect(events.every((event) => Object.getPrototypeOf(event) === Object.prototype)).toBe(true);
+  expect(() => Object.values(events[1]!)).toThrow("event: read outside of its handler");
+});
+
+test.each([
+  ["bytes", Packet, { length: 3, kind: 2, payload: Uint8Array.of(4, 5, 6) }],
+  ["text", Line, { at: 5n, text: "hé" }],
+  ["structs in a struct", Envelope, { from: 7, track: { id: 9, points: [{ x: 1, y: -1 }] } }],
+])("a flexible array of %s ends with the record that is shown", (_, codec, value) => {
+  const record = (codec as Codec<unknown>).encode(value);
+  const m = hostMemory(new Uint8Array(64).fill(0xff));
+  m.u8s.set(record, 8);
+  const cursor: Cursor = { m, at: 8, length: record.length };
+  expect({ ...flyweight(codec, cursor)!.event }).toEqual(value);
 });

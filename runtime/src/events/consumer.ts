@@ -26,8 +26,6 @@ export interface Kind<S extends EventSource> {
   open(map: MapCore): S;
   /** The length of a record that holds `size` bytes. */
   lengthOf(size: number): number;
-  /** Whether handlers hear of the CPU. */
-  readonly withCpu: boolean;
   /** Told the options of each consumer before it reads. */
   begin?(source: S, options: UnknownOptions): void;
 }
@@ -116,7 +114,7 @@ export class Consumer<S extends EventSource> {
       this.#kind.begin?.(source, options);
       return {
         source,
-        read: this.#read(take, { ...this.#wanted(false, options), withCpu: false }),
+        read: this.#read(take, this.#wanted(false, options)),
       };
     };
     return eventStream<E>(start, options.signal, (stream) => {
@@ -154,7 +152,7 @@ export class Consumer<S extends EventSource> {
   }
 
   #wanted(lazy: boolean, { unknown }: UnknownOptions): Wanted {
-    return { lazy, withCpu: this.#kind.withCpu, onUnknown: unknown ?? ((record) => this.#count(record)) };
+    return { lazy, onUnknown: unknown ?? ((record) => this.#count(record)) };
   }
 
   #count({ reason }: UnknownRecord): void {

@@ -6,37 +6,42 @@ import { fieldsOf } from "../codec/fields.ts";
 import { bool, s16, s32, s64, s8, u16, u32, u64, u8 } from "../codec/scalars.ts";
 import { StateError } from "../errors.ts";
 import type { Memory } from "../memory.ts";
-import type { View } from "./loop.ts";
-
-/** The record that flyweights show; none outside of the handler. */
-export interface Cursor {
-  m: Memory | undefined;
-  at: number;
-}
+import type { Cursor, Flyweight } from "./loop.ts";
 
 type Getter = (cursor: Cursor, offset: number) => () => unknown;
 
 // Each a function of its own: V8 then sees one kind of read in it.
 const getters: ReadonlyMap<unknown, Getter> = /*@__PURE__*/ new Map<unknown, Getter>([
-  [bool, (c, offset) => () => (c.m ?? outside()).bool(c.at + offset)],
-  [u8, (c, offset) => () => (c.m ?? outside()).u8(c.at + offset)],
-  [u16, (c, offset) => () => (c.m ?? outside()).u16(c.at + offset)],
-  [u32, (c, offset) => () => (c.m ?? outside()).u32(c.at + offset)],
-  [u64, (c, offset) => () => (c.m ?? outside()).u64(c.at + offset)],
-  [s8, (c, offset) => () => (c.m ?? outside()).s8(c.at + offset)],
-  [s16, (c, offset) => () => (c.m ?? outside()).s16(c.at + offset)],
-  [s32, (c, offset) => () => (c.m ?? outside()).s32(c.at + offset)],
-  [s64, (c, offset) => () => (c.m ?? outside()).s64(c.at + offset)],
+  [bool, (c, offset) => () => memoryOf(c).bool(c.at + offset)],
+  [u8, (c, offset) => () => memoryOf(c).u8(c.at + offset)],
+  [u16, (c, offset) => () => memoryOf(c).u16(c.at + offset)],
+  [u32, (c, offset) => () => memoryOf(c).u32(c.at + offset)],
+  [u64, (c, offset) => () => memoryOf(c).u64(c.at + offset)],
+  [s8, (c, offset) => () => memoryOf(c).s8(c.at + offset)],
+  [s16, (c, offset) => () => memoryOf(c).s16(c.at + offset)],
+  [s32, (c, offset) => () => memoryOf(c).s32(c.at + offset)],
+  [s64, (c, offset) => () => memoryOf(c).s64(c.at + offset)],
 ]);
 
 function getterOf(codec: Codec<unknown, never>, cursor: Cursor, offset: number): () => unknown {
   const text = /^char\[(\d+)\]$/.exec(codec.name);
   if (text === null) {
     const getter = getters.get(codec);
-    return getter === undefined ? () => codec.read(cursor.m ?? outside(), cursor.at + offset) : getter(cursor, offset);
+    return getter === undefined ? () => codec.read(bounded(cursor), cursor.at + offset) : getter(cursor, offset);
   }
   const length = Number(text[1]);
-  return () => (cursor.m ?? outside()).chars(cursor.at + offset, length);
+  return () => memoryOf(cursor).chars(cursor.at + offset, length);
+}
+
+function memoryOf({ m }: Cursor): Memory {
+  return m === undefined ? outside() : m;
+}
+
+/** The memory, with the end of the record where a flexible array ends. */
+function bounded(cursor: Cursor): Memory {
+  const m = memoryOf(cursor);
+  m.end = cursor.at + cursor.length;
+  return m;
 }
 
 function outside(): never {
@@ -44,19 +49,14 @@ function outside(): never {
 }
 
 /** Shows the records of `codec` under `cursor`, in the same object each; undefined for what is no struct, and has no fields to wait for. */
-export function flyweight(codec: Codec<unknown, never>, cursor: Cursor): View | undefined {
+export function flyweight(codec: Codec<unknown, never>, cursor: Cursor): Flyweight | undefined {
   const fields = fieldsOf(codec);
   if (fields === undefined) return undefined;
-  const event = {};
+  // Of a class of its own: V8 makes a dictionary of an object whose fields another has with other getters.
+  const event = Object.setPrototypeOf(new (class {})(), Object.prototype) as object;
   for (const { name, offset, codec } of fields) {
     Object.defineProperty(event, name, { enumerable: true, get: getterOf(codec, cursor, offset) });
   }
   Object.freeze(event);
-  return {
-    read(m, at) {
-      cursor.m = m;
-      cursor.at = at;
-      return event;
-    },
-  };
+  return { event, cursor };
 }

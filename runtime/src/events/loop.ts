@@ -12,23 +12,28 @@ export interface View {
   read(m: Memory, at: number): unknown;
 }
 
+/** The record that a flyweight shows; none outside of the handler. */
+export interface Cursor {
+  m: Memory | undefined;
+  at: number;
+  length: number;
+}
+
+/** One event for all records, which shows the one under the cursor. */
+export interface Flyweight {
+  readonly event: object;
+  readonly cursor: Cursor;
+}
+
 /** Takes a record that is none of its buffer's types. */
 export type OnOdd = (m: Memory, at: number, length: number, cpu: number) => void;
 
-type HandOut = typeof handOut;
-
 /**
- * Hands out `found` records of the source's run, until it is halted; gives how many those were. What the handler throws goes
- * through, and its record counts as read. Refers to nothing outside of itself, for it is copied by its text.
+ * Hands out `found` records of the source's run as events of their own, until it is halted; gives how many those were. What
+ * the handler throws goes through, and its record counts as read. Like `show` it refers to nothing outside of itself, for it
+ * is copied by its text.
  */
-function handOut(
-  source: EventSource,
-  found: number,
-  view: View | undefined,
-  handler: Handler,
-  withCpu: boolean,
-  onOdd: OnOdd,
-): number {
+function handOut(source: EventSource, found: number, view: View | undefined, handler: Handler, onOdd: OnOdd): number {
   const { m, length, stride, cpu } = source.run;
   let { at } = source.run;
   let count = 0;
@@ -43,8 +48,29 @@ function handOut(
         event = undefined;
       }
       if (event === undefined) onOdd(m, at, length, cpu);
-      else if (withCpu) handler(event, cpu);
-      else handler(event);
+      else if (cpu < 0) handler(event);
+      else handler(event, cpu);
+    }
+  } finally {
+    source.release(count);
+  }
+  return count;
+}
+
+/** The same of records that one event shows. */
+function show(source: EventSource, found: number, flyweight: Flyweight, handler: Handler): number {
+  const { event, cursor } = flyweight;
+  const { stride, cpu } = source.run;
+  let { at } = source.run;
+  let count = 0;
+  cursor.m = source.run.m;
+  cursor.length = source.run.length;
+  try {
+    for (; count < found && !source.halted; at += stride) {
+      count++;
+      cursor.at = at;
+      if (cpu < 0) handler(event);
+      else handler(event, cpu);
     }
   } finally {
     source.release(count);
@@ -55,51 +81,73 @@ function handOut(
 // A copy has to be compiled, first to be interpreted and in the end to machine code: some milliseconds in all.
 const worthwhile = 10_000;
 
-/** The loop of one handler. */
+/** The loops of one handler. */
 export class Loop {
-  #count = 0;
-  #handOut: HandOut = handOut;
+  readonly #handOut = new Own(handOut, (copy) => {
+    let heard: unknown;
+    const view = { read: () => "event" };
+    copy(
+      record(),
+      1,
+      view,
+      (event) => (heard = event),
+      () => undefined,
+    );
+    return heard === "event";
+  });
+  readonly #show = new Own(show, (copy) => {
+    let heard: unknown;
+    const event = {};
+    copy(record(), 1, { event, cursor: { m: undefined, at: 0, length: 0 } }, (event) => (heard = event));
+    return heard === event;
+  });
 
   /** As `handOut` does. */
-  run(
-    source: EventSource,
-    found: number,
-    view: View | undefined,
-    handler: Handler,
-    withCpu: boolean,
-    onOdd: OnOdd,
-  ): number {
-    const count = this.#handOut(source, found, view, handler, withCpu, onOdd);
-    if (this.#handOut === handOut && (this.#count += count) >= worthwhile) this.#handOut = copied();
-    return count;
+  handOut(source: EventSource, found: number, view: View | undefined, handler: Handler, onOdd: OnOdd): number {
+    return this.#handOut.count(this.#handOut.fn(source, found, view, handler, onOdd));
+  }
+
+  /** As `show` does. */
+  show(source: EventSource, found: number, flyweight: Flyweight, handler: Handler): number {
+    return this.#show.count(this.#show.fn(source, found, flyweight, handler));
   }
 }
 
-/** `handOut` anew, compiled from its text; itself where that has no text, as in a snapshot, or one that somebody instrumented. */
-function copied(): HandOut {
+/** A loop that becomes a copy of its own when it was used much and the copy `works`. */
+class Own<F extends (...args: never[]) => number> {
+  fn: F;
+  #works: ((copy: F) => boolean) | undefined;
+  #count = 0;
+
+  constructor(fn: F, works: (copy: F) => boolean) {
+    this.fn = fn;
+    this.#works = works;
+  }
+
+  /** Takes note of so many records, and gives their number. */
+  count(records: number): number {
+    if (this.#works !== undefined && (this.#count += records) >= worthwhile) {
+      this.fn = copyOf(this.fn, this.#works);
+      this.#works = undefined;
+    }
+    return records;
+  }
+}
+
+/** The function anew, compiled from its text; itself where that has no text, as in a snapshot, or one that somebody instrumented. */
+function copyOf<F extends (...args: never[]) => number>(fn: F, works: (copy: F) => boolean): F {
   try {
     const { compileFunction } = process.getBuiltinModule("node:vm");
-    const text = `"use strict"; return (${handOut.toString()});`;
-    const copy = (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => HandOut)();
-    return runs(copy) ? copy : handOut;
+    const text = `"use strict"; return (${fn.toString()});`;
+    const copy = (compileFunction(text, [], { filename: "ebpf-skel:loop" }) as () => F)();
+    return works(copy) ? copy : fn;
   } catch {
-    return handOut;
+    return fn;
   }
 }
 
-/** Tries `copy` on one record, with a handler that takes note. */
-function runs(copy: HandOut): boolean {
-  const m = hostMemory(new Uint8Array(8));
-  const run = { m, at: 0, length: 8, stride: 8, cpu: 0 };
-  const source = { run, halted: false, release: () => undefined } as unknown as EventSource;
-  let heard: unknown;
-  const count = copy(
-    source,
-    1,
-    { read: () => "event" },
-    (event) => (heard = event),
-    false,
-    () => undefined,
-  );
-  return count === 1 && heard === "event";
+/** A run of one record, for a try. */
+function record(): EventSource {
+  const run = { m: hostMemory(new Uint8Array(8)), at: 0, length: 8, stride: 8, cpu: 0 };
+  return { run, halted: false, release: () => undefined } as unknown as EventSource;
 }

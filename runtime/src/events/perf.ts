@@ -80,7 +80,6 @@ class PerfHandle<E> extends PlainMap implements PerfEventArray<E> {
       open: (map) => (this.#buffers = new PerfBuffers(map, this.#options)),
       // A u32 with the length comes before the data, and the whole is a multiple of 8 (`perf_prepare_sample`).
       lengthOf: (size) => Math.ceil((size + 4) / 8) * 8 - 4,
-      withCpu: true,
       begin(buffers, options: UnknownOptions & LostOptions) {
         buffers.onLost = options.lost;
       },

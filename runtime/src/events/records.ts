@@ -6,8 +6,8 @@ import { detailsOf, fieldsOf } from "../codec/fields.ts";
 import { tailBytes } from "../codec/tail.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
-import { type Cursor, flyweight } from "./lazy.ts";
-import { type Handler, Loop, type OnOdd, type View } from "./loop.ts";
+import { flyweight } from "./lazy.ts";
+import { type Cursor, type Flyweight, type Handler, Loop, type OnOdd } from "./loop.ts";
 import type { EventSource } from "./source.ts";
 import type { UnknownRecord } from "./types.ts";
 
@@ -16,8 +16,6 @@ type AnyCodec = Codec<unknown, never>;
 /** What a consumer wants of each record. */
 export interface Wanted {
   readonly lazy: boolean;
-  /** Whether the handler also hears of the CPU. */
-  readonly withCpu: boolean;
   readonly onUnknown: (record: UnknownRecord) => void;
 }
 
@@ -26,8 +24,8 @@ export class RecordTypes {
   readonly #codecs: readonly AnyCodec[];
   readonly #lengthOf: (size: number) => number;
   /** The record that the flyweights show. */
-  readonly cursor: Cursor = { m: undefined, at: 0 };
-  readonly #flyweights = new Map<AnyCodec, View>();
+  readonly cursor: Cursor = { m: undefined, at: 0, length: 0 };
+  readonly #flyweights = new Map<AnyCodec, Flyweight | undefined>();
   readonly #loops = new WeakMap<Handler, Loop>();
 
   /** `lengthOf` gives the length of a record that holds so many bytes; without codecs records are bytes. */
@@ -55,14 +53,10 @@ export class RecordTypes {
     return other === undefined && length >= textAtEnd(only!) ? only : undefined;
   }
 
-  /** Shows records of this type in one object for all: more of them would each be a shape of its own to V8. What is no struct is read. */
-  flyweightOf(codec: AnyCodec): View {
-    let view = this.#flyweights.get(codec);
-    if (view === undefined) {
-      view = flyweight(codec, this.cursor) ?? codec;
-      this.#flyweights.set(codec, view);
-    }
-    return view;
+  /** Shows records of this type in one object for all: more of them would each be a shape of its own to V8. Undefined for what is no struct. */
+  flyweightOf(codec: AnyCodec): Flyweight | undefined {
+    if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec, this.cursor));
+    return this.#flyweights.get(codec);
   }
 
   /** The loop that `handler` is called in. */
@@ -99,9 +93,9 @@ function textAtEnd(codec: AnyCodec): number {
 export type Reader = (source: EventSource, max: number) => number;
 
 /** What reads records as events for `handler`, run by run. */
-export function reader(types: RecordTypes, handler: Handler, { lazy, withCpu, onUnknown }: Wanted): Reader {
+export function reader(types: RecordTypes, handler: Handler, { lazy, onUnknown }: Wanted): Reader {
   const loop = types.loopOf(handler);
-  const onOdd = oddReader(types, (event, cpu) => (withCpu ? handler(event, cpu) : handler(event)), onUnknown);
+  const onOdd = oddReader(types, handler, onUnknown);
   return (source, max) => {
     let count = 0;
     source.begin();
@@ -110,8 +104,10 @@ export function reader(types: RecordTypes, handler: Handler, { lazy, withCpu, on
         const found = source.find(max - count);
         if (found === 0) break;
         const codec = types.typeOf(source.run.length);
-        const view = codec && lazy ? types.flyweightOf(codec) : codec;
-        count += loop.run(source, found, view, handler, withCpu, onOdd);
+        const flyweight = lazy && codec ? types.flyweightOf(codec) : undefined;
+        count += flyweight
+          ? loop.show(source, found, flyweight, handler)
+          : loop.handOut(source, found, codec, handler, onOdd);
       }
     } finally {
       types.cursor.m = undefined;
@@ -142,6 +138,7 @@ function oddReader(types: RecordTypes, handler: Handler, onUnknown: Wanted["onUn
       }
     }
     if (event === undefined) onUnknown({ bytes, reason });
+    else if (cpu < 0) handler(event);
     else handler(event, cpu);
   };
 }

@@ -53,7 +53,6 @@ export type LazyOptions<O> = O & { readonly lazy: true };
 const kind: Kind<RingBuffer> = {
   open: (map) => new RingBuffer(map),
   lengthOf: (size) => size,
-  withCpu: false,
 };
 
 class RingBufHandle<E> extends PlainMap implements RingBuf<E> {

@@ -65,7 +65,7 @@ export class RingBuffer implements EventSource {
     this.#producer = new BigUint64Array(shared, 0, 1);
     this.#producerLow = new Int32Array(shared, 0, 2);
     this.#data = hostMemory(new Uint8Array(shared, page));
-    this.run = { m: this.#data, at: 0, length: 0, stride: 0, cpu: 0 };
+    this.run = { m: this.#data, at: 0, length: 0, stride: 0, cpu: -1 };
     this.#ordered = process.arch === "x64" || process.arch === "ia32";
     this.#low = this.#data.littleEndian ? 0 : 1;
     this.#mask = size - 1;

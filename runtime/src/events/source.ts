@@ -10,6 +10,7 @@ export interface Run {
   at: number;
   length: number;
   stride: number;
+  /** Whose they are, and the handler's to know; -1 where all CPUs share the buffer. */
   cpu: number;
 }
 

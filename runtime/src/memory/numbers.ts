@@ -18,8 +18,8 @@ const low: number = hostIsLittleEndian ? 0 : 1;
 const high: number = hostIsLittleEndian ? 1 : 0;
 
 /**
- * The numbers of a region. Each access takes a typed array where `skew` allows it and a DataView elsewhere; an index
- * outside a typed array reads as undefined, and the DataView then throws (V8 folds the comparison away).
+ * The numbers of a region. Each access takes a typed array where it can and a DataView elsewhere; an index outside a typed
+ * array reads as undefined, and the DataView then reads or throws (V8 folds the comparison away).
  */
 export abstract class Numbers {
   /** The region's bytes. */
@@ -28,11 +28,7 @@ export abstract class Numbers {
   readonly size: number;
   readonly littleEndian: boolean;
   readonly view: DataView;
-  /**
-   * 0 where typed arrays fit; 7 where the region starts unaligned or its byte order is not the host's, so that
-   * `at | skew` is never aligned.
-   */
-  readonly skew: number;
+  // Those of more than a byte are empty where the region starts unaligned or its byte order is not the host's.
   readonly u16s: Uint16Array;
   readonly u32s: Uint32Array;
   readonly u64s: BigUint64Array;
@@ -47,15 +43,14 @@ export abstract class Numbers {
     const { buffer, byteOffset, length } = bytes;
     // Offsets are cut to 32 bits on the way to a typed array's index.
     if (length > 0xffff_ffff) throw new RangeError(`expected less than 4 GiB of memory, got ${length} bytes`);
-    const aligned = byteOffset % 8 === 0;
-    const home = aligned ? buffer : new ArrayBuffer(0);
-    const start = aligned ? byteOffset : 0;
-    const room = aligned ? length : 0;
+    const fits = byteOffset % 8 === 0 && littleEndian === hostIsLittleEndian;
+    const home = fits ? buffer : new ArrayBuffer(0);
+    const start = fits ? byteOffset : 0;
+    const room = fits ? length : 0;
     this.u8s = new Uint8Array(buffer, byteOffset, length);
     this.size = length;
     this.littleEndian = littleEndian;
     this.view = new DataView(buffer, byteOffset, length);
-    this.skew = aligned && littleEndian === hostIsLittleEndian ? 0 : 7;
     this.u16s = new Uint16Array(home, start, room >>> 1);
     this.u32s = new Uint32Array(home, start, room >>> 2);
     this.u64s = new BigUint64Array(home, start, room >>> 3);
@@ -71,21 +66,21 @@ export abstract class Numbers {
     return this.u8s[at] ?? this.view.getUint8(at);
   }
   u16(at: number): number {
-    if (((at | this.skew) & 1) === 0) {
+    if ((at & 1) === 0) {
       const value = this.u16s[at >>> 1];
       if (value !== undefined) return value;
     }
     return this.view.getUint16(at, this.littleEndian);
   }
   u32(at: number): number {
-    if (((at | this.skew) & 3) === 0) {
+    if ((at & 3) === 0) {
       const value = this.u32s[at >>> 2];
       if (value !== undefined) return value;
     }
     return this.view.getUint32(at, this.littleEndian);
   }
   u64(at: number): bigint {
-    if (((at | this.skew) & 7) === 0) {
+    if ((at & 7) === 0) {
       const value = this.u64s[at >>> 3];
       if (value !== undefined) return value;
     }
@@ -95,35 +90,35 @@ export abstract class Numbers {
     return this.s8s[at] ?? this.view.getInt8(at);
   }
   s16(at: number): number {
-    if (((at | this.skew) & 1) === 0) {
+    if ((at & 1) === 0) {
       const value = this.s16s[at >>> 1];
       if (value !== undefined) return value;
     }
     return this.view.getInt16(at, this.littleEndian);
   }
   s32(at: number): number {
-    if (((at | this.skew) & 3) === 0) {
+    if ((at & 3) === 0) {
       const value = this.s32s[at >>> 2];
       if (value !== undefined) return value;
     }
     return this.view.getInt32(at, this.littleEndian);
   }
   s64(at: number): bigint {
-    if (((at | this.skew) & 7) === 0) {
+    if ((at & 7) === 0) {
       const value = this.s64s[at >>> 3];
       if (value !== undefined) return value;
     }
     return this.view.getBigInt64(at, this.littleEndian);
   }
   f32(at: number): number {
-    if (((at | this.skew) & 3) === 0) {
+    if ((at & 3) === 0) {
       const value = this.f32s[at >>> 2];
       if (value !== undefined) return value;
     }
     return this.view.getFloat32(at, this.littleEndian);
   }
   f64(at: number): number {
-    if (((at | this.skew) & 7) === 0) {
+    if ((at & 7) === 0) {
       const value = this.f64s[at >>> 3];
       if (value !== undefined) return value;
     }
@@ -170,7 +165,7 @@ export abstract class Numbers {
   setU64(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) refuseBigint("u64", value, false);
     const i = at >>> 3;
-    if (((at | this.skew) & 7) === 0 && i < this.u64s.length) this.u64s[i] = value;
+    if ((at & 7) === 0 && i < this.u64s.length) this.u64s[i] = value;
     else this.view.setBigUint64(at, value, this.littleEndian);
   }
   setS8(at: number, value: number): void {
@@ -188,7 +183,7 @@ export abstract class Numbers {
   setS64(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) refuseBigint("s64", value, true);
     const i = at >>> 3;
-    if (((at | this.skew) & 7) === 0 && i < this.s64s.length) this.s64s[i] = value;
+    if ((at & 7) === 0 && i < this.s64s.length) this.s64s[i] = value;
     else this.view.setBigInt64(at, value, this.littleEndian);
   }
   setF32(at: number, value: number): void {
@@ -222,7 +217,7 @@ export abstract class Numbers {
 }
 
 function split(m: Numbers, at: number): void {
-  if (((at | m.skew) & 7) === 0) {
+  if ((at & 7) === 0) {
     const value = m.u64s[at >>> 3];
     if (value !== undefined) {
       whole[0] = value;
@@ -236,7 +231,7 @@ function join(m: Numbers, at: number, value: number): void {
   halves[low] = value;
   halves[high] = Math.floor(value / 0x1_0000_0000);
   const i = at >>> 3;
-  if (((at | m.skew) & 7) === 0 && i < m.u64s.length) m.u64s[i] = whole[0]!;
+  if ((at & 7) === 0 && i < m.u64s.length) m.u64s[i] = whole[0]!;
   else m.view.setBigUint64(at, whole[0]!, m.littleEndian);
 }
 
