@@ -162,7 +162,7 @@ describe("build", () => {
 
   test.each([
     [["x.o"], 'source: expected a file of C, got "x.o" (like prog.bpf.c)'],
-    [[], "name a C source, like prog.bpf.c (see ebpf-skel --help)"],
+    [[], "name a C source, like prog.bpf.c (see ebpf-skel build --help)"],
     [["prog.bpf.c", "--mcpu", "v9"], undefined],
   ])("build %j is wrong usage", async (args, message) => {
     const { status, stderr } = await run(args);

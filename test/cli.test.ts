@@ -282,17 +282,18 @@ describe("an object that cannot be read", () => {
 
 describe("wrong usage", () => {
   const HELP = "(see ebpf-skel --help)";
+  const helpOf = (command: string): string => `(see ebpf-skel ${command} --help)`;
 
   test.each<readonly [string[], string]>([
     [[], `name a command ${HELP}`],
     [["frob"], `unknown argument: frob ${HELP}`],
     [["frob", "x.bpf.o"], `unknown arguments: frob, x.bpf.o ${HELP}`],
-    [["gen"], `name a compiled object, like prog.bpf.o ${HELP}`],
-    [["gen", "x.bpf.o", "--frob"], `unknown argument: frob ${HELP}`],
-    [["gen", "x.bpf.o", "-o"], `-o needs a value ${HELP}`],
-    [["gen", "x.bpf.o", "--name"], `--name needs a value ${HELP}`],
-    [["gen", "x.bpf.o", "--name", "a b"], '--name: expected a C identifier, got "a b" (see ebpf-skel --help)'],
-    [["gen", "x.bpf.o", "--name", "*/"], '--name: expected a C identifier, got "*/" (see ebpf-skel --help)'],
+    [["gen"], `name a compiled object, like prog.bpf.o ${helpOf("gen")}`],
+    [["gen", "x.bpf.o", "--frob"], `unknown argument: frob ${helpOf("gen")}`],
+    [["gen", "x.bpf.o", "-o"], `-o needs a value ${helpOf("gen")}`],
+    [["gen", "x.bpf.o", "--name"], `--name needs a value ${helpOf("gen")}`],
+    [["gen", "x.bpf.o", "--name", "a b"], '--name: expected a C identifier, got "a b" (see ebpf-skel gen --help)'],
+    [["gen", "x.bpf.o", "--name", "*/"], '--name: expected a C identifier, got "*/" (see ebpf-skel gen --help)'],
     [["gen", "x.bpf.o", "y.bpf.o", "--name", "a"], "--name: names one object, got 2 (generate them apart)"],
     [["gen", "x.bpf.o", "y.bpf.o", "--stdout"], "--stdout: prints one module, got 2 objects (generate them apart)"],
     [["gen", "x.bpf.o", "--stdout", "-o", "y.ts"], "--stdout: prints the module, got --output too (leave one out)"],
@@ -314,8 +315,12 @@ describe("wrong usage", () => {
       ["gen", "a/x.bpf.o", "b/x.bpf.o", "-o", "out/"],
       "b/x.bpf.o and a/x.bpf.o both become out/x.skel.ts (generate them apart, with --output)",
     ],
-    [["inspect"], `name a compiled object, like prog.bpf.o ${HELP}`],
-    [["inspect", "x.bpf.o", "y.bpf.o"], `unknown argument: y.bpf.o ${HELP}`],
+    [["gen", "x.bpf.o", "--int64", "foo"], `--int64: expected "bigint" or "number", got "foo" ${helpOf("gen")}`],
+    [["build", "x.bpf.c", "--mcpu", "v9"], `--mcpu: expected "v1", "v2", "v3" or "v4", got "v9" ${helpOf("build")}`],
+    [["run", "x.bpf.o", "--count", "x"], `--count: expected a whole number from 1 on, got "x" ${helpOf("run")}`],
+    [["run", "x.bpf.o", "--rows", "0"], `--rows: expected a whole number from 1 on, got "0" ${helpOf("run")}`],
+    [["inspect"], `name a compiled object, like prog.bpf.o ${helpOf("inspect")}`],
+    [["inspect", "x.bpf.o", "y.bpf.o"], `unknown argument: y.bpf.o ${helpOf("inspect")}`],
   ])("%j", async (args, message) => {
     expect(await folder.command(args)).toEqual(misused(message));
     expect(folder.list()).toEqual(["x.bpf.o"]);
@@ -820,7 +825,7 @@ describe("inspect", () => {
   });
 
   test.each([
-    [["--type", "nope"], 'x.bpf.o: --type: the object has no type "nope", got none (see ebpf-skel --help)'],
+    [["--type", "nope"], 'x.bpf.o: --type: the object has no type "nope", got none (see ebpf-skel inspect --help)'],
     [["--json", "--layout"], "--json: prints the whole model (leave --layout and --type out)"],
     [["--html", "x.html", "--json"], "--html: shows everything as one page (leave --json, --layout and --type out)"],
     [["--html", "./x.bpf.o"], "--html: expected another file than the object, got ./x.bpf.o (choose another name)"],
@@ -860,8 +865,8 @@ describe("--map", () => {
   });
 
   test.each([
-    [["--map", "counts"], '--map: expected NAME=KEY:VALUE, got "counts" (see ebpf-skel --help)'],
-    [["--map"], "--map needs a value (see ebpf-skel --help)"],
+    [["--map", "counts"], '--map: expected NAME=KEY:VALUE, got "counts" (see ebpf-skel gen --help)'],
+    [["--map"], "--map needs a value (see ebpf-skel gen --help)"],
     [["x.bpf.o", "--map", "counts=u32:"], "--map: is about one object, got 2 (generate them apart)"],
   ])("%j is misused", async (args, message) => {
     expect(await gen(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) as string });
@@ -899,7 +904,7 @@ describe("--event", () => {
   });
 
   test.each([
-    [["--event", "ambiguous"], '--event: expected NAME=TYPE, got "ambiguous" (see ebpf-skel --help)'],
+    [["--event", "ambiguous"], '--event: expected NAME=TYPE, got "ambiguous" (see ebpf-skel gen --help)'],
     [["x.bpf.o", "--event", "ambiguous=started"], "--event: is about one object, got 2 (generate them apart)"],
     [["--event", "ambiguous=nope"], "send.bpf.o: map ambiguous: the object has no type nope, got "],
   ])("%j is misused", async (args, message) => {

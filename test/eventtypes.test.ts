@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { spellType } from "../src/btf/spell.ts";
-import { parseTypes } from "../src/cli/maps.ts";
+import { parseTypes } from "../src/cli/types.ts";
 import { mapDoc } from "../src/emit/doc.ts";
 import { generate, generateWithWarnings } from "../src/generate.ts";
 import { inspectObject } from "../src/inspect.ts";
@@ -266,6 +266,7 @@ describe("the option", () => {
     ["nope", "opened", "the object has no map nope, got one_size, two_sizes, "],
     ["ambiguous", "nope", "map ambiguous: the object has no type nope, got "],
     ["ambiguous", "struct nope", "map ambiguous: the object has no type struct nope, got "],
+    ["ambiguous", "nope", "(clang leaves out what nothing uses: struct nope *unused __attribute__((unused));)"],
     ["ambiguous", "", 'map ambiguous: expected the type of its events, got "" (write TYPE, '],
     ["ambiguous", "opened,", 'map ambiguous: is no type, got "" (write TYPE, such as struct event, '],
     ["ambiguous", "u32[", 'map ambiguous: is no type, got "u32[" (write TYPE, '],

@@ -8,7 +8,7 @@ import { standardType } from "../src/object/ctypes.ts";
 import { withMapTypes } from "../src/object/maptypes.ts";
 import { readObject } from "../src/object/read.ts";
 import { resolveOptions } from "../src/options.ts";
-import { parseTypes } from "../src/cli/maps.ts";
+import { parseTypes } from "../src/cli/types.ts";
 import { fixtures } from "./support/fixtures.ts";
 
 function bytesOf(name: string): Uint8Array {

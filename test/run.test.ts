@@ -35,7 +35,8 @@ describe("a filter", () => {
     const [value, text] = event[path.join(".")] ?? [];
     return text === undefined ? undefined : { value, text };
   };
-  const fields = ["pid", "at", "comm", "state", "ok", "ratio", "from", "copies", "other"];
+  const paths = ["pid", "at", "comm", "state", "ok", "ratio", "from.port", "copies", "other"];
+  const fields = paths.map((path) => ({ path, isList: path === "copies" }));
 
   test.each<[string, boolean]>([
     ["pid == 42", true],
@@ -61,6 +62,7 @@ describe("a filter", () => {
     ["ok == 1", true],
     ["from.port == 443", true],
     ["copies.1 == 9", true],
+    ["from", false],
     ["!(pid == 1) && (ok || ratio)", true],
     ["pid == 1 || pid == 2 && ok || comm == 'bash'", true],
     ["pid == 1 && ok || comm == 'zsh'", false],
@@ -83,7 +85,13 @@ describe("a filter", () => {
     ["pid == 12x", 'expected a field, a value or an operator, got "1" at 8'],
     ['comm == "open', 'expected a field, a value or an operator, got "\\"" at 9'],
     ["pid == 1; drop", 'expected a field, a value or an operator, got ";" at 9'],
-    ["process.exit()", "expected one of the fields pid, at, comm, state, ok, ratio, from, copies, other"],
+    ["process.exit()", "expected one of the fields pid, at, comm, state, ok, ratio, from.port, copies, other"],
+    [
+      "from.prot == 1",
+      'expected one of the fields pid, at, comm, state, ok, ratio, from.port, copies, other, got "from.prot"',
+    ],
+    ["pid.x == 1", "expected one of the fields"],
+    ["por == 1", "expected one of the fields"],
     ["pid\u001b[2J", 'expected a field, a value or an operator, got "\\u001b" at 4'],
   ])("%j is refused at its place", (text, message) => {
     expect(() => parseFilter(text, fields)).toThrow(`--filter: ${message}`);

@@ -95,6 +95,15 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+function makeTemporary(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "ebpf-skel-"));
+  } catch (cause) {
+    const what = `cannot be written to, got ${(cause as NodeJS.ErrnoException).code} (set TMPDIR)`;
+    throw new SkelError("ERR_IO", what, [displayPath(tmpdir())], { cause });
+  }
+}
+
 function removeAll(): void {
   temporary.forEach(remove);
 }
@@ -127,7 +136,7 @@ export async function compileSource(
     return { bytes, inputs: Object.keys(last.inputs), diagnostics: "", written: false };
   }
   const started = Date.now();
-  const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-"));
+  const folder = makeTemporary();
   temporary.add(folder);
   try {
     const [output, depfile] = [join(folder, "out.o"), join(folder, "out.d")];

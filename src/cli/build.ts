@@ -17,8 +17,8 @@ export interface BuildArguments extends ModuleArguments, Omit<TargetOptions, "fl
   readonly flags: readonly string[];
 }
 
-/** Runs the command; false when any source failed, each failure told on stderr. */
-export async function runBuild(args: BuildArguments): Promise<boolean> {
+/** Runs the command, each failure told on stderr; gives its exit status. */
+export async function runBuild(args: BuildArguments): Promise<number> {
   const { sources, check, stdout, verbose } = args;
   const jobs = planJobs({ ...args, objects: sources.map((source) => objectOf(source)) }, archesOf(args));
   removeAtExit();
@@ -28,7 +28,7 @@ export async function runBuild(args: BuildArguments): Promise<boolean> {
 
   const pass = async (tellUnchanged: boolean): Promise<Pass> => {
     const compiled = eachInParallel(sources, (source) => compileTargets(source, args, toolchain, check || stdout));
-    let ok = true;
+    let status = 0;
     const progress = openProgress(sources.length);
     for (const [i, source] of sources.entries()) {
       progress.at(i, source);
@@ -45,13 +45,12 @@ export async function runBuild(args: BuildArguments): Promise<boolean> {
         progress.clear();
         if (!isSkelError(e)) throw e;
         process.stderr.write(diagnosticsOf(e) ?? "");
-        report(e, verbose);
-        ok = false;
+        status = Math.max(status, report(e, verbose, "build"));
       }
     }
-    return { ok, inputs: [...new Set([...inputs.values()].flat())] };
+    return { status, inputs: [...new Set([...inputs.values()].flat())] };
   };
 
   if (args.watch) await repeat(sources, pass);
-  return (await pass(true)).ok;
+  return (await pass(true)).status;
 }

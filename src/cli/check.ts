@@ -8,6 +8,7 @@ import { openKernel } from "../live/kernel.ts";
 import { loadRuntime } from "../live/runtime.ts";
 import { readNeeds } from "../needs/needs.ts";
 import { readObjectFile } from "../files.ts";
+import { FAILED, wantsColour } from "./report.ts";
 
 /** What `--json` prints. Members are only ever added. */
 export interface CheckReport {
@@ -78,10 +79,10 @@ function shortened(by: readonly string[]): string {
   return by.length <= 2 ? by.join(", ") : `${by.slice(0, 2).join(", ")} and ${by.length - 2} more`;
 }
 
-/** Runs the command; whether nothing is missing that is not optional. */
-export async function runCheck(args: { readonly object: string; readonly json: boolean }): Promise<boolean> {
+/** Runs the command; gives its exit status, 1 where something is missing that is not optional. */
+export async function runCheck(args: { readonly object: string; readonly json: boolean }): Promise<number> {
   const report = await check(args.object);
-  const colour = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
+  const colour = wantsColour(process.stdout);
   process.stdout.write(args.json ? `${JSON.stringify(report, null, 2)}\n` : describeCheck(report, colour));
-  return report.verdict !== "no";
+  return report.verdict === "no" ? FAILED : 0;
 }

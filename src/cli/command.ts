@@ -5,19 +5,13 @@ import yargs from "yargs/yargs";
 import { isSkelError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { runGen } from "./gen.ts";
-import { report } from "./report.ts";
+import { helpOf, report, WRONG_USAGE } from "./report.ts";
+import { inOurWords } from "./usage.ts";
 
 /** Thrown to leave yargs with status 2 once it has told what is wrong. */
 class UsageError extends Error {}
 
-/** yargs' sentences as ours: lower-case, and in terms of what the user types. */
-function inOurWords(message: string, command: string | undefined): string {
-  if (message.startsWith("Not enough non-option arguments"))
-    return command === "build" ? "name a C source, like prog.bpf.c" : "name a compiled object, like prog.bpf.o";
-  const option = /^Not enough arguments following: (.*)/.exec(message)?.[1];
-  if (option !== undefined) return `${option.length === 1 ? "-" : "--"}${option} needs a value`;
-  return message.slice(0, 1).toLowerCase() + message.slice(1);
-}
+const COMMANDS: readonly string[] = ["gen", "build", "inspect", "check", "run", "init"];
 
 /** How modules are made: what `gen` and `build` have in common. */
 function moduleOptions<T>(y: Argv<T>) {
@@ -75,8 +69,8 @@ function moduleOptions<T>(y: Argv<T>) {
     .option("stdout", { type: "boolean", default: false, describe: "print the module instead of writing it" });
 }
 
-/** The parser of `args`; commands hand over whether all went well. */
-function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv {
+/** The parser of `args`; commands hand over their exit status. */
+function makeParser(args: readonly string[], done: (status: number) => void): Argv {
   return yargs()
     .scriptName("ebpf-skel")
     .parserConfiguration({ "populate--": true })
@@ -206,7 +200,7 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
             describe: "a variable's value before load: NAME=VALUE",
           })
           .option("filter", { type: "string", requiresArg: true, describe: "only events of which this holds" })
-          .option("count", { type: "number", requiresArg: true, describe: "end after so many events" })
+          .option("count", { type: "string", requiresArg: true, describe: "end after so many events" })
           .option("duration", { type: "string", requiresArg: true, describe: "end after this time: 500ms, 5s, 2m" })
           .option("interval", {
             type: "string",
@@ -219,7 +213,12 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
             default: false,
             describe: "show maps and variables at each interval, not only at the end, where there are events too",
           })
-          .option("rows", { type: "number", default: 10, requiresArg: true, describe: "how many entries of each map" })
+          .option("rows", {
+            type: "string",
+            default: "10",
+            requiresArg: true,
+            describe: "how many entries of each map",
+          })
           .option("event", {
             type: "string",
             array: true,
@@ -232,6 +231,7 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
             nargs: 1,
             describe: "types of a map, as for gen: NAME=KEY:VALUE",
           })
+          .option("as", { type: "string", array: true, nargs: 1, describe: "a field as for gen: TYPE.FIELD=KIND" })
           .option("json", { type: "boolean", default: false, describe: "print one JSON object a line" })
           .example("$0 run execsnoop.bpf.o", "events as they come, until Ctrl-C")
           .example("$0 run prog.bpf.c --duration 10s", "compile it first; end after ten seconds")
@@ -265,8 +265,8 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
     .strict()
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .completion("completion", "print a script that completes commands for bash or zsh")
-    .version(VERSION)
-    .help()
+    .version("version", "show the version", VERSION)
+    .help("help", "show this")
     .fail((message, error) => {
       // yargs throws some of what it finds wrong itself.
       if (error !== undefined && error !== null && error.name !== "YError") throw error;
@@ -276,17 +276,17 @@ function makeParser(args: readonly string[], done: (ok: boolean) => void): Argv 
 
 /** Runs the command that `args` name; its exit status. What it has to say goes to stdout and stderr. */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  let ok = true;
+  let status = 0;
+  const command = COMMANDS.find((name) => name === args[0]);
   try {
-    await makeParser(args, (went) => (ok = went)).parseAsync(args);
-    return ok ? 0 : 1;
+    await makeParser(args, (given) => (status = given)).parseAsync(args);
+    return status;
   } catch (e) {
     if (e instanceof UsageError) {
-      process.stderr.write(`ebpf-skel: ${e.message} (see ebpf-skel --help)\n`);
-      return 2;
+      process.stderr.write(`ebpf-skel: ${e.message} (${helpOf(command)})\n`);
+      return WRONG_USAGE;
     }
     // Anything but a SkelError is a fault of this program: its stack is what a report of it needs.
-    report(e, args.includes("--verbose") || !isSkelError(e));
-    return isSkelError(e, "ERR_OPTION") ? 2 : 1;
+    return report(e, args.includes("--verbose") || !isSkelError(e), command);
   }
 }

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJob } from "../build/module.ts";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isFolder, readObjectFile, targetOf } from "../files.ts";
-import { parseTypes } from "./maps.ts";
+import { parseTypes, parseViews } from "./types.ts";
 import { openProgress } from "./progress.ts";
 import { report, reportWarning } from "./report.ts";
 import { type Pass, repeat } from "./watch.ts";
@@ -72,7 +72,7 @@ export function planJobs(args: GenArguments, built: readonly string[] = []): Job
   if (several && given.length > 0)
     throw option(`--arch: is about one object, got ${objects.length} (generate them apart)`);
   const { name: objectName, embed, int64, js, strict } = args;
-  const shared = { objectName, embed, int64, js, strict, as: parseAs(args.as ?? []), maps, events };
+  const shared = { objectName, embed, int64, js, strict, as: parseViews(args.as), maps, events };
   const jobs = objects.map((input) => {
     const file = intoFolder ? undefined : output;
     return planJob({ ...shared, name: input }, file ?? join(output ?? dirname(input), moduleName(input, js)), [
@@ -103,17 +103,6 @@ function parseArch(given: readonly string[] = []): Readonly<Record<string, strin
       const [, arch, path] = /^(\w+)=(.+)$/s.exec(text) ?? [];
       if (arch !== undefined && path !== undefined) return [arch, path];
       throw new SkelError("ERR_OPTION", `--arch: expected ARCH=OBJECT, got ${shown(text)} (like arm64=prog.arm64.o)`);
-    }),
-  );
-}
-
-/** `event.saddr=ipv4` as the library takes it. */
-function parseAs(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((text) => {
-      const equals = text.lastIndexOf("=");
-      if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
-      throw new SkelError("ERR_OPTION", `--as: expected TYPE.FIELD=KIND, got ${shown(text)} (like event.saddr=ipv4)`);
     }),
   );
 }
@@ -181,7 +170,7 @@ function inputsOf({ objects, arch }: GenArguments): string[] {
 
 /** Makes the module of each object; each failure is told on stderr. */
 async function runJobs(jobs: readonly Job[], args: GenArguments, tellUnchanged: boolean): Promise<Pass> {
-  let ok = true;
+  let status = 0;
   const progress = openProgress(jobs.length);
   for (const [i, job] of jobs.entries()) {
     progress.at(i, job.input);
@@ -198,16 +187,15 @@ async function runJobs(jobs: readonly Job[], args: GenArguments, tellUnchanged: 
     } catch (e) {
       progress.clear();
       if (!isSkelError(e)) throw e;
-      report(e, args.verbose);
-      ok = false;
+      status = Math.max(status, report(e, args.verbose, "gen"));
     }
   }
-  return { ok, inputs: inputsOf(args) };
+  return { status, inputs: inputsOf(args) };
 }
 
-/** Runs the command; false when any object failed. */
-export async function runGen(args: GenArguments): Promise<boolean> {
+/** Runs the command; gives its exit status. */
+export async function runGen(args: GenArguments): Promise<number> {
   const jobs = planJobs(args);
   if (args.watch) await repeat(inputsOf(args), (first) => runJobs(jobs, args, first));
-  return (await runJobs(jobs, args, true)).ok;
+  return (await runJobs(jobs, args, true)).status;
 }

@@ -2,6 +2,10 @@
 
 import { isSkelError, type SkelErrorCode } from "../errors.ts";
 
+/** Exit statuses. */
+export const FAILED = 1;
+export const WRONG_USAGE = 2;
+
 /** What helps where a message names nothing better: compilers write nothing of the kind, so the file is to be made anew. */
 const REMEDIES: Readonly<Partial<Record<SkelErrorCode, string>>> = {
   ERR_ELF_FORMAT: "the file is damaged: compile it again",
@@ -11,22 +15,27 @@ const REMEDIES: Readonly<Partial<Record<SkelErrorCode, string>>> = {
   ERR_MAP_DEF: "define the map as bpf_helpers.h does, with __uint and __type, and compile again",
   ERR_TYPE: "give the type a definition with a size",
   ERR_NAME: "rename it",
-  ERR_OPTION: "see ebpf-skel --help",
   ERR_TOOL: "install it, or name another",
   ERR_IO: "check the path and its rights",
 };
 
 /** The message of an error with a remedy at its end, as every SkelError has one for the user. */
-export function remedied(e: Error): string {
+function remedied(e: Error, command: string | undefined): string {
   if (!isSkelError(e) || e.message.endsWith(")")) return e.message;
-  const remedy = REMEDIES[e.code];
+  const remedy = e.code === "ERR_OPTION" ? helpOf(command) : REMEDIES[e.code];
   return remedy === undefined ? e.message : `${e.message} (${remedy})`;
 }
 
-/** Tells of a failure. */
-export function report(e: unknown, verbose: boolean): void {
-  const text = !(e instanceof Error) ? String(e) : verbose ? (e.stack ?? e.message) : remedied(e);
+/** Where the options of `command` are explained. */
+export function helpOf(command: string | undefined): string {
+  return command === undefined ? "see ebpf-skel --help" : `see ebpf-skel ${command} --help`;
+}
+
+/** Tells of a failure of `command`; gives the exit status that it stands for. */
+export function report(e: unknown, verbose: boolean, command?: string): number {
+  const text = !(e instanceof Error) ? String(e) : verbose ? (e.stack ?? e.message) : remedied(e, command);
   process.stderr.write(`ebpf-skel: ${text}\n`);
+  return isSkelError(e, "ERR_OPTION") ? WRONG_USAGE : FAILED;
 }
 
 /** Tells of something that does not stop the run. */

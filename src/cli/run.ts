@@ -19,7 +19,7 @@ import { textPrinter } from "../live/run/text.ts";
 import { eventColumns, isBuffer } from "../live/run/watch.ts";
 import { loadRuntime } from "../live/runtime.ts";
 import { readNeeds } from "../needs/needs.ts";
-import { parseTypes } from "./maps.ts";
+import { parseTypes, parseViews } from "./types.ts";
 import { reportWarning, wantsColour } from "./report.ts";
 
 /** The command's arguments. */
@@ -29,11 +29,12 @@ export interface RunArguments {
   readonly set?: readonly string[] | undefined;
   readonly event?: readonly string[] | undefined;
   readonly map?: readonly string[] | undefined;
+  readonly as?: readonly string[] | undefined;
   readonly filter?: string | undefined;
   readonly duration?: string | undefined;
   readonly interval: string;
-  readonly count?: number | undefined;
-  readonly rows: number;
+  readonly count?: string | undefined;
+  readonly rows: string;
   readonly maps: boolean;
   readonly json: boolean;
 }
@@ -42,8 +43,8 @@ export interface RunArguments {
 export async function runRun(args: RunArguments): Promise<void> {
   const interval = parseDuration("--interval", args.interval);
   const duration = args.duration === undefined ? undefined : parseDuration("--duration", args.duration);
-  const count = wholeNumber("--count", args.count);
-  const rows = wholeNumber("--rows", args.rows)!;
+  const count = args.count === undefined ? undefined : wholeNumber("--count", args.count);
+  const rows = wholeNumber("--rows", args.rows);
   const stop = new AbortController();
   takeSignals(stop);
   const runtime = await loadRuntime("run");
@@ -52,6 +53,7 @@ export async function runRun(args: RunArguments): Promise<void> {
     name: isSource(args.object) ? objectOf(args.object) : args.object,
     events: parseTypes("--event", "TYPE", args.event),
     maps: parseTypes("--map", "KEY:VALUE", args.map),
+    as: parseViews(args.as),
   });
   for (const { where, what } of made.warnings) reportWarning(`${displayPath(args.object)}: ${where}: ${what}`);
   const targets = parseTargets(args.attach ?? [], made.model);
@@ -60,9 +62,12 @@ export async function runRun(args: RunArguments): Promise<void> {
   const fields = buffers.flatMap(({ name }) =>
     eventColumns(made.layouts, name)
       .flat()
-      .map(({ path, title }) => path[0] ?? title),
+      .map(({ path, title, layout }) => ({
+        path: path.length === 0 ? title : path.join("."),
+        isList: layout?.kind === "list" || layout?.kind === "tail",
+      })),
   );
-  const filter = args.filter === undefined ? undefined : parseFilter(args.filter, [...new Set(fields)]);
+  const filter = args.filter === undefined ? undefined : parseFilter(args.filter, fields);
   const printk = readNeeds(bytes).some(({ kind, name }) => kind === "helper" && /^trace_v?printk$/.test(name));
   const hasLines = buffers.length > 0 || printk;
   const write = (text: string): void => void process.stdout.write(text);
@@ -80,9 +85,10 @@ export async function runRun(args: RunArguments): Promise<void> {
   await runSession(runtime, made, options, printer, stop);
 }
 
-function wholeNumber(option: string, value: number | undefined): number | undefined {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
-  throw new SkelError("ERR_OPTION", `expected a whole number from 1 on, got ${shown(String(value))}`, [option]);
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new SkelError("ERR_OPTION", `expected a whole number from 1 on, got ${shown(text)}`, [option]);
 }
 
 const isSource = (path: string): boolean => path.endsWith(".c");

@@ -5,7 +5,8 @@ import { displayPath } from "../errors.ts";
 
 /** What one run of a command tells. */
 export interface Pass {
-  readonly ok: boolean;
+  /** The exit status. */
+  readonly status: number;
   /** Every file that it read, or would have read. */
   readonly inputs: readonly string[];
 }

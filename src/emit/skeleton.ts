@@ -113,6 +113,13 @@ function accessors({ name, layout }: Variable, doc: string, names: Names): strin
   return lines.join("\n");
 }
 
+// Stands in the type alone: the runtime has the variables beside the others.
+const UNIONS = {
+  name: "$unions",
+  doc: "Variables of the section that take less than they give: one member of a union.",
+  table: "",
+};
+
 function sectionMembers(model: ObjectModel, layouts: Layouts, { names }: EmitContext): Member[] {
   return model.sections.map((section, i) => {
     const variables = layouts.sections[i]!.variables;
@@ -126,7 +133,7 @@ function sectionMembers(model: ObjectModel, layouts: Layouts, { names }: EmitCon
         type: typeOf(variable.layout, names),
         table: "",
       })),
-      ...(unions.length === 0 ? [] : [{ name: "$unions", type: `{\n${unions.join("\n")}\n}`, table: "" }]),
+      ...(unions.length === 0 ? [] : [{ ...UNIONS, type: `{\n${unions.join("\n")}\n}` }]),
     ]);
     const entries = variables.map((v) => tableEntry(v.name, v.offset, codecOf(v.layout, names)));
     return {

@@ -71,7 +71,10 @@ export class TypeFinder {
     if (tag !== undefined) throw refuse(`no type is called ${plain(name)} (write ${tag} ${plain(name)})`);
     const word = /^(struct|union|enum) /.exec(name)?.[0];
     const names = [...this.#known.keys()].filter((other) => (word === undefined ? true : other.startsWith(word)));
-    throw refuse(`the object has no type ${plain(name)}, got ${listed(names)}`);
+    const missing = word !== undefined ? name : /^\w+$/.test(name) && name !== "void" ? `struct ${name}` : undefined;
+    const remedy =
+      missing && ` (clang leaves out what nothing uses: ${plain(missing)} *unused __attribute__((unused));)`;
+    throw refuse(`the object has no type ${plain(name)}, got ${listed(names)}${remedy ?? ""}`);
   }
 
   #add(type: BtfType): TypeId {

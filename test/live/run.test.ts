@@ -121,6 +121,30 @@ test("prints events, lines, maps and variables as JSON, ended by --count", async
   expect(of("globals")).toMatchObject([{ variables: { received: "0", sockets: "0" } }]);
 });
 
+test("shows fields --as they are meant, to filters too", async () => {
+  const seen = ["--set", `target=${process.pid}`, "--as", "from.port=be", "--count", "1", "--json"];
+  const swapped = 80 * 2 ** 24;
+  const { status, stdout, stderr } = await watch(
+    [object, ...seen, "--filter", `from.port == ${swapped} && from`],
+    () => void process.ppid,
+    () => false,
+  );
+  expect(status, stderr).toBe(0);
+  expect(linesOf(stdout).find((line) => line.type === "event")).toMatchObject({ event: { from: { port: swapped } } });
+});
+
+test.each([
+  [["--filter", "from.prot == 80"], "--filter: expected one of the fields pid, verdict, from.port, at, text, "],
+  [["--filter", "verdict.x"], "--filter: expected one of the fields"],
+  [["--as", "from.prot=be"], "from.prot"],
+  [["--as", "from"], "--as: expected TYPE.FIELD=KIND"],
+  [["--event", "pb=nope"], "pb: the object has no type nope, got "],
+])("%j is wrong usage, before anything is loaded", (args, message) => {
+  const { status, stdout, stderr } = folder.run(["run", object, "--duration", "1s", ...args]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toContain(message);
+});
+
 test("on a terminal draws maps anew in their place", async () => {
   const line = `${shellLine(["run", counter, "--duration", "3s", "--interval", "300ms"])}`;
   const child = spawn("script", ["-qec", `stty cols 60 rows 20; ${line}`, "/dev/null"], {

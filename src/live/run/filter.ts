@@ -8,6 +8,14 @@ export type Lookup = (path: readonly string[]) => { readonly value: unknown; rea
 /** Whether an event passes. */
 export type Filter = (lookup: Lookup) => boolean;
 
+/** What a filter may name. */
+export interface Field {
+  /** "addr.port" */
+  readonly path: string;
+  /** Whether its elements have paths of their own: "ports.0". */
+  readonly isList: boolean;
+}
+
 interface Token {
   readonly kind: "word" | "number" | "string" | "operator" | "end";
   readonly text: string;
@@ -56,10 +64,10 @@ function tokensOf(text: string): Token[] {
 
 /**
  * The filter that `text` is: fields by their dotted paths, numbers, strings, true and false; `== != < <= > >=`, `~` for
- * "contains"; `&& || !` and parentheses. `isField` says which paths there are.
+ * "contains"; `&& || !` and parentheses. The structs on the way to a field are fields too, and so are the elements of lists.
  * @throws SkelError ERR_OPTION with the place and what was expected there
  */
-export function parseFilter(text: string, fields: readonly string[]): Filter {
+export function parseFilter(text: string, fields: readonly Field[]): Filter {
   const tokens = tokensOf(text);
   let next = 0;
   const peek = (): Token => tokens[next]!;
@@ -113,9 +121,13 @@ export function parseFilter(text: string, fields: readonly string[]): Filter {
     next++;
     if (constant !== undefined) return () => constant;
     const path = token.text.split(".");
-    if (!fields.includes(path[0]!))
+    if (
+      !fields.some((field) => leadsTo(token.text, field) || (field.isList && token.text.startsWith(`${field.path}.`)))
+    )
       refuse(
-        fields.length === 0 ? "a value, since events have no fields here" : `one of the fields ${fields.join(", ")}`,
+        fields.length === 0
+          ? "a value, since events have no fields here"
+          : `one of the fields ${[...new Set(fields.map((field) => field.path))].join(", ")}`,
         token,
       );
     return (lookup) => lookup(path);
@@ -124,6 +136,10 @@ export function parseFilter(text: string, fields: readonly string[]): Filter {
   const filter = either();
   if (peek().kind !== "end") refuse("an operator", peek());
   return filter;
+}
+
+function leadsTo(path: string, field: Field): boolean {
+  return field.path === path || field.path.startsWith(`${path}.`);
 }
 
 /** What can be compared as a number; anything else is compared as it is shown, so that enumerators have their names. */

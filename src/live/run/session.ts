@@ -98,15 +98,28 @@ async function watch(
   };
   const reading = readIterators(live, made, attached.attached, print);
   const { interval, duration } = options;
-  const timer = interval === undefined ? undefined : setInterval(look, interval, false);
+  let timer: NodeJS.Timeout | undefined;
+  const looking = new Promise<never>((_, reject) => {
+    if (interval !== undefined) timer = setInterval(() => trying(() => look(false), reject), interval);
+  });
   const end = duration === undefined ? undefined : setTimeout(() => stop.abort(), duration);
   try {
-    if (timer !== undefined) look(false);
-    await Promise.race([stopped(stop.signal), reading.then(() => stopped(stop.signal)), printing].filter(Boolean));
+    if (interval !== undefined) look(false);
+    const until = [stopped(stop.signal), reading.then(() => stopped(stop.signal)), printing, looking];
+    await Promise.race(until.filter(Boolean));
     look(true);
   } finally {
     clearInterval(timer);
     clearTimeout(end);
+  }
+}
+
+/** Hands what `fn` throws to `fail`. */
+function trying(fn: () => void, fail: (e: unknown) => void): void {
+  try {
+    fn();
+  } catch (e) {
+    fail(e);
   }
 }
 

@@ -1,4 +1,5 @@
-// Options that name types of maps in, `--map NAME=KEY:VALUE` and `--event NAME=TYPE`, options of the generator out.
+// Options that say more of types in, `--map NAME=KEY:VALUE`, `--event NAME=TYPE` and `--as TYPE.FIELD=KIND`, options of the
+// generator out.
 
 import { shown, SkelError } from "../errors.ts";
 
@@ -19,4 +20,15 @@ export function parseTypes(
     types.set(name, type);
   }
   return Object.fromEntries(types);
+}
+
+/** `event.saddr=ipv4` as the library takes it. */
+export function parseViews(given: readonly string[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const equals = text.lastIndexOf("=");
+      if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
+      throw new SkelError("ERR_OPTION", `--as: expected TYPE.FIELD=KIND, got ${shown(text)} (like event.saddr=ipv4)`);
+    }),
+  );
 }
