@@ -793,6 +793,14 @@ describe("inspect", () => {
     expect(stdout).toMatch(/handle_execve +tracepoint\/syscalls\/sys_enter_execve +tracepoint.* -> execve_counter\n/);
   });
 
+  test("shows what the maps in a map hold", async () => {
+    folder.write("y.bpf.o", fixture("fds"));
+    const { stdout } = await folder.command(["inspect", "y.bpf.o"]);
+    expect(stdout).toMatch(
+      /^  by_name +hash_of_maps +4 entries +char\[8\] -> hash \(u32 -> struct tally\) +8 -> 4 bytes$/m,
+    );
+  });
+
   test("--type draws the bytes of those types alone, --layout those of all", () => {
     folder.write("y.bpf.o", fixture("kernel_fields"));
     const drawing = `struct guarded  16 bytes

@@ -44,10 +44,15 @@ function align(rows: readonly (readonly Cell[])[], indent: string, colour: boole
   });
 }
 
-function mapRow(model: ObjectModel, map: MapModel): Cell[] {
+/** "u32 -> struct event", of a map of maps "u32 -> array (u32 -> u64)". */
+function contentsOf(model: ObjectModel, { keyType, keySize, valueType, valueSize, inner }: MapModel): string {
   const side = (type: number | undefined, size: number): string =>
     type !== undefined ? comment(spellType(model.types, type)) : size > 0 ? plural(size, "byte") : "";
-  const contents = [side(map.keyType, map.keySize), side(map.valueType, map.valueSize)].filter((s) => s !== "");
+  const value = inner === undefined ? side(valueType, valueSize) : `${inner.type} (${contentsOf(model, inner)})`;
+  return [side(keyType, keySize), value].filter((text) => text !== "").join(" -> ");
+}
+
+function mapRow(model: ObjectModel, map: MapModel): Cell[] {
   const sizes = [map.keySize, map.valueSize].filter((size) => size > 0).join(" -> ");
   const isBuffer = map.type.endsWith("ringbuf");
   const { events } = map;
@@ -64,7 +69,7 @@ function mapRow(model: ObjectModel, map: MapModel): Cell[] {
     name(map.name),
     map.type,
     map.maxEntries === 0 ? "" : plural(map.maxEntries, isBuffer ? "byte" : "entry"),
-    contents.join(" -> "),
+    contentsOf(model, map),
     dim(sizes === "" ? "" : `${sizes} bytes`),
     dim(map.legacy ? "legacy" : map.pinning === "by_name" ? "pinned by name" : ""),
   ];

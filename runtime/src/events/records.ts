@@ -53,7 +53,10 @@ export class RecordTypes {
     return other === undefined && length >= textAtEnd(only!) ? only : undefined;
   }
 
-  /** Shows records of this type in one object for all: more of them would each be a shape of its own to V8. Undefined for what is no struct. */
+  /**
+   * Shows records of this type in one object for all: more of them would each be a shape of its own to V8. Undefined for what
+   * is no struct.
+   */
   flyweightOf(codec: AnyCodec): Flyweight | undefined {
     if (!this.#flyweights.has(codec)) this.#flyweights.set(codec, flyweight(codec, this.cursor));
     return this.#flyweights.get(codec);

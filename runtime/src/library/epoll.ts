@@ -31,7 +31,10 @@ export function epollRemove(epoll: number, fd: number): void {
   libc().epoll_ctl(epoll, EPOLL_CTL_DEL, fd, 0);
 }
 
-/** The descriptor that is readable within so many milliseconds; undefined for none, and when the wait was interrupted. Waits on another thread. */
+/**
+ * The descriptor that is readable within so many milliseconds; undefined for none, and when the wait was interrupted. Waits
+ * on another thread.
+ */
 export async function epollWait(epoll: number, milliseconds: number): Promise<number | undefined> {
   const event = hostMemory(new Uint8Array(eventSize));
   const at = addressOf(event.u8s);

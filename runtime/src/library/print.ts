@@ -100,8 +100,8 @@ export async function withoutLog<A extends readonly unknown[], R>(fn: (...args: 
 }
 
 /**
- * A `libbpf_print_fn_t` that mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in libbpf's caller. What another
- * thread's libbpf prints meanwhile comes here too, once the call is over: it is nobody's.
+ * A `libbpf_print_fn_t` that mirrors libbpf's `__base_pr`: formats as vfprintf would. An exception here would end up in
+ * libbpf's caller. What another thread's libbpf prints meanwhile comes here too, once the call is over: it is nobody's.
  */
 function hear(level: number, format: number, args: number): number {
   if (lines === undefined || (level >= debug && logger === undefined)) return 0;
