@@ -22,6 +22,12 @@ const longestRun = 1 << 14;
 // The data is mapped twice, and one Memory is less than 4 GiB.
 const largest = 1 << 30;
 
+/** The size of a ring buffer's data, in bytes. @throws UnsupportedError where that is too much to map */
+export function dataSize(map: Pick<MapCore, "name" | "maxEntries">): number {
+  if (map.maxEntries <= largest) return map.maxEntries;
+  throw new UnsupportedError(`map ${map.name}: expected at most ${largest} bytes to map, got ${map.maxEntries}`);
+}
+
 /** A ring buffer as this process reads it. */
 export class RingBuffer implements EventSource {
   readonly fd: number;
@@ -48,10 +54,7 @@ export class RingBuffer implements EventSource {
   #published = 0;
 
   constructor(map: MapCore) {
-    const size = map.maxEntries;
-    if (size > largest) {
-      throw new UnsupportedError(`map ${map.name}: expected at most ${largest} bytes to map, got ${size}`);
-    }
+    const size = dataSize(map);
     this.fd = map.use();
     const page = pageSize();
     // Only the consumer's page may be written to (`ringbuf_map_mmap_kern`).

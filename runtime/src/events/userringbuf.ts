@@ -12,6 +12,7 @@ import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { hostMemory, pageSize } from "../native.ts";
 import { type Mapping, mapParts } from "../native/mapping.ts";
+import { dataSize } from "./ringbuffer.ts";
 
 /** A ring buffer that this process fills and a program drains. One process at a time may fill it. */
 export interface UserRingBuf<T = Uint8Array, Init = T> extends BpfMap {
@@ -172,7 +173,7 @@ class UserRingBufHandle<T, Init> extends PlainMap implements UserRingBuf<T, Init
     const mappings = mapParts(fd, [
       { size: page, writable: false, offset: 0 },
       { size: page, writable: true, offset: page },
-      { size: 2 * this.#map.maxEntries, writable: true, offset: 2 * page },
+      { size: 2 * dataSize(this.#map), writable: true, offset: 2 * page },
     ]);
     if (typeof mappings === "number") throw this.#map.failure(-mappings, "mmap", "open");
     const [consumer, producer, data] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer, ArrayBuffer];
