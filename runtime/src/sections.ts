@@ -1,8 +1,10 @@
 // Global data as objects: a section's table and its bytes in, one accessor per variable out.
 
 import { readChecked } from "./codec/checked.ts";
+import { getterOf } from "./codec/place.ts";
 import { StateError } from "./errors.ts";
-import { type SectionBytes, Writer } from "./sections/bytes.ts";
+import { ofOwnClass } from "./library/record.ts";
+import { type PlacedBytes, Writer } from "./sections/bytes.ts";
 import { accessElements } from "./sections/elements.ts";
 import { resizedSpec } from "./sections/resize.ts";
 import type { SectionSpec, Variables } from "./sections/types.ts";
@@ -34,10 +36,10 @@ export function sectionObject(
   object: string,
   ident: string,
   spec: SectionSpec<unknown>,
-  bytes: SectionBytes,
+  bytes: PlacedBytes,
   { constant, resize }: SectionUse,
 ): object {
-  const made = Object.create(null) as object;
+  const made = ofOwnClass(null);
   const variables = variablesOf(spec);
   const refuser = (path: string): (() => never) | undefined =>
     constant === undefined
@@ -54,15 +56,16 @@ export function sectionObject(
       if (writer?.codec !== variable.codec) writer = new Writer(variable.codec);
       writer.write(bytes, offset, value, path);
     };
+    const get = (): unknown => {
+      try {
+        return variable.codec.read(bytes.read(), offset);
+      } catch {
+        return readChecked(variable.codec, bytes.read(), offset, path);
+      }
+    };
     Object.defineProperty(made, name, {
       enumerable: true,
-      get() {
-        try {
-          return variable.codec.read(bytes.read(), offset);
-        } catch {
-          return readChecked(variable.codec, bytes.read(), offset, path);
-        }
-      },
+      get: getterOf(variable.codec, bytes.place, offset) ?? get,
       set: refuse ?? set,
     });
   }

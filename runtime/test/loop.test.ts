@@ -2,14 +2,14 @@
 // what lazy events show.
 
 import { buildSync } from "esbuild";
-import { setFlagsFromString } from "node:v8";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Envelope, Line, Packet } from "../../fixtures/tails.skel.ts";
-import { flyweight } from "../src/events/lazy.ts";
-import { type Cursor, type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
+import { flyweight, newCursor } from "../src/events/lazy.ts";
+import { type Handler, Loop, type OnOdd, type View } from "../src/events/loop.ts";
 import type { EventSource } from "../src/events/source.ts";
 import { type Codec, struct, u32, u64 } from "../src/index.ts";
 import { hostMemory } from "../src/native.ts";
+import { hasFastProperties } from "./support/v8.ts";
 
 const records = 20_000;
 const stride = 16;
@@ -62,10 +62,9 @@ describe.each([
     /** Has `loop` hand out so many records, as their numbers. */
     function runOf(loop: Loop, source: EventSource, handler: Handler): (count: number) => number {
       if (kind === "handOut") return (count) => loop.handOut(source, count, number, handler, noOdd);
-      const cursor: Cursor = { m: undefined, at: 0, length: 0 };
       const shown = flyweight(
         struct<{ number: number }>("record", 4, () => ({ number: [0, u32] })),
-        cursor,
+        newCursor(),
       )!;
       const take: Handler = (event, ...rest) => handler((event as { number: number }).number, ...rest);
       return (count) => loop.show(source, count, shown, take);
@@ -143,14 +142,12 @@ test.each([
 });
 
 test("what shows fields of the same names is no dictionary to V8", () => {
-  setFlagsFromString("--allow-natives-syntax");
-  const isFast = new Function("o", "return %HasFastProperties(o)") as (o: object) => boolean;
   const shownOf = (name: string): object => {
     const codec = struct<{ pid: number; at: bigint }>(name, 16, () => ({ pid: [0, u32], at: [8, u64] }));
-    return flyweight(codec, { m: undefined, at: 0, length: 0 })!.event;
+    return flyweight(codec, newCursor())!.event;
   };
   const events = ["fork", "exec", "exit"].map(shownOf);
-  expect(events.map(isFast)).toEqual([true, true, true]);
+  expect(events.map(hasFastProperties)).toEqual([true, true, true]);
   expect(events.map(Object.keys)).toEqual(events.map(() => ["pid", "at"]));
   expect(events.every((event) => Object.getPrototypeOf(event) === Object.prototype)).toBe(true);
   expect(() => Object.values(events[1]!)).toThrow("event: read outside of its handler");
@@ -164,6 +161,6 @@ test.each([
   const record = (codec as Codec<unknown>).encode(value);
   const m = hostMemory(new Uint8Array(64).fill(0xff));
   m.u8s.set(record, 8);
-  const cursor: Cursor = { m, at: 8, length: record.length };
+  const cursor = Object.assign(newCursor(), { m, at: 8, length: record.length });
   expect({ ...flyweight(codec, cursor)!.event }).toEqual(value);
 });

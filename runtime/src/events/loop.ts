@@ -3,6 +3,7 @@
 
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
+import { type Flyweight, newCursor } from "./lazy.ts";
 import type { EventSource } from "./source.ts";
 
 export type Handler = (event: unknown, cpu?: number) => void;
@@ -10,19 +11,6 @@ export type Handler = (event: unknown, cpu?: number) => void;
 /** Gives the event at `at`; throws or gives undefined for what is none. */
 export interface View {
   read(m: Memory, at: number): unknown;
-}
-
-/** The record that a flyweight shows; none outside of the handler. */
-export interface Cursor {
-  m: Memory | undefined;
-  at: number;
-  length: number;
-}
-
-/** One event for all records, which shows the one under the cursor. */
-export interface Flyweight {
-  readonly event: object;
-  readonly cursor: Cursor;
 }
 
 /** Takes a record that is none of its buffer's types. */
@@ -98,7 +86,7 @@ export class Loop {
   readonly #show = new Own(show, (copy) => {
     let heard: unknown;
     const event = {};
-    copy(record(), 1, { event, cursor: { m: undefined, at: 0, length: 0 } }, (event) => (heard = event));
+    copy(record(), 1, { event, cursor: newCursor() }, (event) => (heard = event));
     return heard === event;
   });
 

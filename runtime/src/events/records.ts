@@ -3,11 +3,12 @@
 
 import type { Codec } from "../codec/codec.ts";
 import { detailsOf, fieldsOf } from "../codec/fields.ts";
+import type { Place } from "../codec/place.ts";
 import { tailBytes } from "../codec/tail.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
-import { flyweight } from "./lazy.ts";
-import { type Cursor, type Flyweight, type Handler, Loop, type OnOdd } from "./loop.ts";
+import { flyweight, type Flyweight, newCursor } from "./lazy.ts";
+import { type Handler, Loop, type OnOdd } from "./loop.ts";
 import type { EventSource } from "./source.ts";
 import type { UnknownRecord } from "./types.ts";
 
@@ -24,7 +25,7 @@ export class RecordTypes {
   readonly #codecs: readonly AnyCodec[];
   readonly #lengthOf: (size: number) => number;
   /** The record that the flyweights show. */
-  readonly cursor: Cursor = { m: undefined, at: 0, length: 0 };
+  readonly cursor: Place = newCursor();
   readonly #flyweights = new Map<AnyCodec, Flyweight | undefined>();
   readonly #loops = new WeakMap<Handler, Loop>();
 

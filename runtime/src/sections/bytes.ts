@@ -3,13 +3,14 @@
 
 import { writeChecked } from "../codec/checked.ts";
 import type { Codec } from "../codec/codec.ts";
+import { memoryOf, Place } from "../codec/place.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { addressOf, hostMemory } from "../native.ts";
 import type { Mapping } from "../native/mapping.ts";
 
-/** The bytes of one section. */
+/** Bytes that variables are in. */
 export interface SectionBytes {
   /**
    * The bytes as they are now.
@@ -18,6 +19,11 @@ export interface SectionBytes {
   read(): Memory;
   /** Writes `size` bytes at `at` from the start of `from`. */
   write(at: number, size: number, from: Memory): void;
+}
+
+/** The bytes of one section, and where they are, which `read` gives too. */
+export interface PlacedBytes extends SectionBytes {
+  readonly place: Place;
 }
 
 /** Copies one variable. A scalar that C would store in one instruction is stored in one: a reader never sees half of it. */
@@ -52,7 +58,8 @@ export class Writer<T> {
 }
 
 /** The copy that `open` edits and `load` hands to libbpf. */
-export class InitialBytes implements SectionBytes {
+export class InitialBytes implements PlacedBytes {
+  readonly place: Place = new Place(() => this.read());
   #bytes: Uint8Array;
   #memory: Memory;
   readonly #use: () => void;
@@ -88,14 +95,14 @@ export class InitialBytes implements SectionBytes {
 }
 
 /** The kernel's own memory, mapped when it is first used. */
-export class LiveBytes implements SectionBytes {
+export class LiveBytes implements PlacedBytes {
+  /** At hand only while it may be used: reading a counter costs no other check. */
+  readonly place: Place = new Place(() => this.#enter().read());
   readonly #map: MapCore;
   readonly #size: number;
   readonly #mapIt: (fd: number) => Mapping | number;
   readonly #isAttached: () => boolean;
   #mapping: Mapping | undefined;
-  // There only while it may be used: reading a counter costs no other check.
-  #memory: Memory | undefined;
   #lookup: LookupBytes | undefined;
 
   /** `mapIt` gives the positive errno where the kernel refuses. */
@@ -107,16 +114,16 @@ export class LiveBytes implements SectionBytes {
   }
 
   read(): Memory {
-    return this.#memory ?? this.#enter().read();
+    return memoryOf(this.place);
   }
 
   write(at: number, size: number, from: Memory): void {
-    if (this.#memory !== undefined) copyVariable(this.#memory, at, size, from);
+    if (this.place.m !== undefined) copyVariable(this.place.m, at, size, from);
     else this.#enter().write(at, size, from);
   }
 
   close(): void {
-    this.#memory = undefined;
+    this.place.m = undefined;
     this.#mapping?.close();
   }
 
@@ -126,7 +133,7 @@ export class LiveBytes implements SectionBytes {
     const mapped = this.#mapIt(fd);
     if (typeof mapped === "number") return (this.#lookup = new LookupBytes(this.#map, this.#size, this.#isAttached));
     this.#mapping = mapped;
-    this.#memory = hostMemory(new Uint8Array(mapped.buffer));
+    this.place.m = hostMemory(new Uint8Array(mapped.buffer));
     return this;
   }
 }

@@ -12,7 +12,7 @@ import { attachAll, type Outcome } from "./attachall.ts";
 import { arenaSection, type Found, type FoundMap, type FoundSection } from "./found.ts";
 import { initialValue } from "./initial.ts";
 import { checkTaken } from "./pins.ts";
-import { record } from "./record.ts";
+import { ofOwnClass, record } from "../library/record.ts";
 import type { AttachAllOptions, SkeletonShape } from "./types.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 
@@ -107,7 +107,7 @@ function remedyFor(ident: string): string {
 }
 
 function linksOf(programs: readonly ProgramCore[]): object {
-  const links = Object.create(null) as object;
+  const links = ofOwnClass(null);
   for (const program of programs) {
     Object.defineProperty(links, program.name, { get: () => program.links.at(-1), enumerable: true });
   }
@@ -118,7 +118,8 @@ function linksOf(programs: readonly ProgramCore[]): object {
 export function loadedSkeleton(object: BpfObject, found: Found): LoadedSkeleton {
   try {
     checkTaken(object, found.maps);
-    return new LoadedSkeleton(object, found);
+    // Each of a class of its own, for the getters of its sections (`ofOwnClass`).
+    return new (class extends LoadedSkeleton {})(object, found);
   } catch (e) {
     object.close();
     throw e;

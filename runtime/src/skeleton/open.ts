@@ -13,7 +13,7 @@ import { arenaSection, checkArenas, find, type Found, type FoundMap, type FoundS
 import { initialValue } from "./initial.ts";
 import { loadedSkeleton } from "./loaded.ts";
 import { checkPins } from "./pins.ts";
-import { record } from "./record.ts";
+import { record } from "../library/record.ts";
 import { openMap, openProgram } from "./setters.ts";
 import { shadowOf } from "../structops/shadow.ts";
 import type { OpenOptions, SkeletonShape, SkeletonTable } from "./types.ts";

@@ -12,7 +12,7 @@ import type { MapSpec } from "../maps/core.ts";
 import { type OwnedMap, ownMap } from "../maps/closeable.ts";
 import { duplicate, libc } from "../native.ts";
 import { checkAbi } from "./carried.ts";
-import { record } from "./record.ts";
+import { record } from "../library/record.ts";
 import type { MapOpener, SkeletonShape, SkeletonTable } from "./types.ts";
 
 class Opener<H> implements MapOpener<H> {

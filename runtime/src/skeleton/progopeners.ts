@@ -16,7 +16,7 @@ import { type BpfProgram, type Program, ProgramHandle } from "../program.ts";
 import { programTypeName, readProgramInfo } from "../program/info.ts";
 import { checkAbi } from "./carried.ts";
 import { programEntry } from "./found.ts";
-import { record } from "./record.ts";
+import { record } from "../library/record.ts";
 import type { ProgramEntry, ProgramOpener, SkeletonShape, SkeletonTable } from "./types.ts";
 
 class OwnedHandle extends ProgramHandle implements Closeable {

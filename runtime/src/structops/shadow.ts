@@ -6,6 +6,7 @@ import type { Codec } from "../codec/codec.ts";
 import { UnsupportedError, ValueError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
+import { ofOwnClass } from "../library/record.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, hostMemory, viewOf } from "../native.ts";
@@ -53,7 +54,7 @@ class ShadowBytes implements SectionBytes {
 
 /** The object a user sees; it has a null prototype and cannot be extended, like a section. */
 export function shadowOf(object: OpenObject, core: StructOpsCore, spec: StructOpsSpec<unknown>): object {
-  const made = Object.create(null) as object;
+  const made = ofOwnClass(null);
   const bytes = new ShadowBytes(object, core, spec.size);
   const members = spec.members as Record<string, readonly [number, Codec<unknown, unknown> | "func"]>;
   for (const [member, [offset, codec]] of Object.entries(members)) {

@@ -15,6 +15,7 @@ import { LiveBytes } from "../../src/sections/bytes.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { hasFastProperties } from "../support/v8.ts";
 
 requireKernel();
 
@@ -192,6 +193,17 @@ describe("after load", () => {
     }
     expect(thrownBy(() => own.bss).message).toBe("globals: closed");
   });
+});
+
+test("a skeleton and what it holds by name are no dictionaries to V8, the second time neither", () => {
+  using first = Globals.load();
+  using second = Globals.load();
+  for (const own of [first, second]) {
+    const { data, bss, maps, progs, links, structOps } = own;
+    const objects = { own, data, bss, maps, progs, links, structOps };
+    const slow = Object.entries(objects).filter(([, object]) => !hasFastProperties(object));
+    expect(slow.map(([name]) => name)).toEqual([]);
+  }
 });
 
 test("a large section of its own is mapped whole", () => {
