@@ -84,7 +84,11 @@ function variablesOf(source: string, pick: (name: string) => boolean, seed: numb
     .map((variable) => ({ ...variable, twin: twinOf(dice, variable.layout, byId) }));
 }
 
-/** Compares every variable that `source` initializes with what the generated codecs make of the same value. */
+function initialized(declaration: string, { c }: Twin): string {
+  return c === "" ? `${declaration};` : `${declaration} = ${c};`;
+}
+
+/** Compares every variable that `source` declares with what the generated codecs make of the same value. */
 async function compare(source: string, variables: readonly Variable[], target: "bpf" | "bpfeb"): Promise<number> {
   const object = compileBpf(source, target);
   const model = readObject(object);
@@ -137,7 +141,7 @@ describe("random types", () => {
     expect(variables).toHaveLength(perCall);
     const init = types.map(({ spelled }, i) => {
       const { twin } = variables.find(({ name }) => name === `v${i}`)!;
-      return `${spelled} v${i} = ${twin.c};`;
+      return initialized(`${spelled} v${i}`, twin);
     });
     const source = `${declared}\n${init.join("\n")}`;
     for (const target of ["bpf", "bpfeb"] as const) expect(await compare(source, variables, target)).toBe(2 * perCall);
@@ -160,7 +164,7 @@ describe("every type of every fixture", () => {
     expect(variables).toHaveLength(structs.length);
     const init = structs.map(({ spelled }, i) => {
       const { twin } = variables.find(({ name }) => name === `twin_of_${i}`)!;
-      return `${spelled} twin_of_${i} = ${twin.c};`;
+      return initialized(`${spelled} twin_of_${i}`, twin);
     });
     for (const target of ["bpf", "bpfeb"] as const)
       expect(await compare(`${text}\n${NETWORK}${init.join("\n")}`, variables, target)).toBe(2 * structs.length);
