@@ -164,6 +164,30 @@ int bench_counters(int fd, uint32_t rounds, uint32_t entries)
 	return 0;
 }
 
+static volatile struct {
+	uint64_t hits;
+	uint32_t level;
+} variables;
+
+/* Reads a variable, `rounds` times. */
+int bench_read_variable(int fd, uint32_t rounds, uint32_t entries)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < rounds; i++)
+		sum += variables.hits;
+	sink = sum;
+	return 0;
+}
+
+/* Writes a variable, `rounds` times. */
+int bench_write_variable(int fd, uint32_t rounds, uint32_t entries)
+{
+	for (uint32_t i = 0; i < rounds; i++)
+		variables.level = i;
+	return 0;
+}
+
 /* Reads the whole map in batches of 1024, `rounds` times. */
 int bench_iterate(int fd, uint32_t rounds, uint32_t entries)
 {

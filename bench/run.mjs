@@ -82,10 +82,10 @@ async function benchMaps() {
   // Kept, so that the objects really leave the function that made them.
   let kept;
   const ops = 50_000;
-  const [get, set, has, arrayGet, iterate, setBatch, setBatchFilled, percpuGet, readCounters] = [
-    ...["get", "set", "has", "array_get", "iterate"],
-    ...["set_batch", "set_batch_filled", "percpu_get", "counters"],
-  ].map((n) => baseline(`bench_${n}`));
+  const inC = (...names) => names.map((name) => baseline(`bench_${name}`));
+  const [get, set, has, arrayGet, iterate] = inC("get", "set", "has", "array_get", "iterate");
+  const [setBatch, setBatchFilled, percpuGet] = inC("set_batch", "set_batch_filled", "percpu_get");
+  const [readCounters, readVariable, writeVariable] = inC("counters", "read_variable", "write_variable");
   const check = (status) => {
     if (status < 0) throw new Error(`baseline failed with ${status}`);
   };
@@ -147,6 +147,22 @@ async function benchMaps() {
       let sum = 0n;
       for (let i = 0; i < reads; i++) sum = BigInt.asUintN(64, sum + counters.get(i % ENTRIES));
       kept = sum;
+    },
+  );
+  compare(
+    "variable, read, u64",
+    reads,
+    () => check(readVariable(-1, reads, 0)),
+    () => {
+      for (let i = 0; i < reads; i++) kept = live.bss.hits;
+    },
+  );
+  compare(
+    "variable, written, u32",
+    reads,
+    () => check(writeVariable(-1, reads, 0)),
+    () => {
+      for (let i = 0; i < reads; i++) live.bss.level = i;
     },
   );
   const all = 100_000;
