@@ -3,7 +3,7 @@
 
 import { StateError, UnsupportedError, ValueError } from "./errors.ts";
 import { type FunctionName, functions } from "./library/functions.ts";
-import { type CFunction, openShared, type SharedLibrary } from "./native.ts";
+import { type CFunction, isMainThread, libc, openShared, type SharedLibrary, type Signature } from "./native.ts";
 
 const soname = "libbpf.so.1";
 
@@ -16,6 +16,7 @@ export class Library {
   readonly major: number;
   readonly minor: number;
   readonly #shared: SharedLibrary;
+  /** Undefined is what this libbpf does not have. */
   readonly #bound = new Map<FunctionName, unknown>();
 
   constructor(path: string) {
@@ -29,6 +30,7 @@ export class Library {
     if (this.major < 1) throw new UnsupportedError(`${path}: ebpf-skel needs libbpf >= 1.0, found ${this.version}`);
     // libbpf writes to stderr until told otherwise; its lines travel inside errors (print.ts).
     this.fn("libbpf_set_print")(0);
+    if (!isMainThread()) this.#bindAll();
   }
 
   /** "1.1" */
@@ -46,16 +48,20 @@ export class Library {
    * @throws UnsupportedError when this libbpf is too old to have it
    */
   fn<N extends FunctionName>(name: N): Bound<N> {
-    const known = this.#bound.get(name);
-    if (known !== undefined) return known as Bound<N>;
-    const signature: (typeof functions)[N] = functions[name];
-    const fn = this.#shared.bind(name, signature);
-    if (fn === undefined) {
-      const [major, minor] = signature[2] ?? [1, 0];
-      throw new UnsupportedError(`${name}: needs libbpf >= ${major}.${minor}, found ${this.version}`);
+    if (!this.#bound.has(name)) this.#bound.set(name, this.#shared.bind(name, functions[name]));
+    const fn = this.#bound.get(name);
+    if (fn !== undefined) return fn as Bound<N>;
+    const [major, minor] = (functions[name] as Signature)[2] ?? [1, 0];
+    throw new UnsupportedError(`${name}: needs libbpf >= ${major}.${minor}, found ${this.version}`);
+  }
+
+  // A thread that is terminated while koffi binds a function ends the whole process: a worker does all of it at once, before
+  // anybody can know that it is up.
+  #bindAll(): void {
+    for (const name of Object.keys(functions) as FunctionName[]) {
+      this.#bound.set(name, this.#shared.bind(name, functions[name]));
     }
-    this.#bound.set(name, fn);
-    return fn;
+    libc();
   }
 }
 

@@ -165,4 +165,48 @@ describe("worker threads", () => {
       }`;
     expect(saidBy(program)).toEqual([{ ok: 1 }]);
   });
+
+  // A thread that is terminated within koffi's `func` takes the process with it.
+  test("have bound what they will call when they have loaded", () => {
+    const program = `
+      import { createRequire } from "node:module";
+      import { Worker, isMainThread, parentPort } from "node:worker_threads";
+      import { Events } from "./fixtures/events.skel.ts";
+      import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+      if (isMainThread) {
+        const worker = new Worker(new URL(import.meta.url));
+        const heard = await new Promise((resolve, reject) => worker.on("message", resolve).on("error", reject));
+        say(() => heard);
+      } else {
+        const koffi = createRequire(import.meta.url)("koffi");
+        const { load } = koffi;
+        const bound = [];
+        koffi.load = (path) => {
+          const library = load(path);
+          const func = (name, ...rest) => (bound.push(name), library.func(name, ...rest));
+          return { symbol: (name) => library.symbol(name), func };
+        };
+        ExecveCounter.open().close();
+        const before = bound.length;
+        const live = Events.load();
+        live.attach();
+        live.bss.target_tgid = process.pid;
+        live.maps.events.subscribe(() => undefined).close();
+        live.maps.events.consume(() => undefined);
+        const counter = ExecveCounter.load();
+        const { execve_counter } = counter.maps;
+        execve_counter.set("x", 1n);
+        execve_counter.setMany([["y", 2n]]);
+        const values = [...execve_counter.values()];
+        execve_counter.pin("/sys/fs/bpf/bound_" + process.pid);
+        execve_counter.unpin("/sys/fs/bpf/bound_" + process.pid);
+        counter.progs.handle_execve.attach();
+        const { info } = counter.progs.handle_execve;
+        await counter.detachAsync();
+        await counter.closeAsync();
+        live.close();
+        parentPort!.postMessage({ before: before > 100, after: bound.slice(before), values: values.length, name: info.name });
+      }`;
+    expect(saidBy(program)).toEqual([{ ok: { before: true, after: [], values: 2, name: "handle_execve" } }]);
+  });
 });
