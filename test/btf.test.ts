@@ -216,6 +216,25 @@ describe("what is not written as it reads", () => {
       at: 1,
       expected: int("c", 1, "char"),
     },
+    "an enum of no bytes and no values": {
+      types: [enumeration("color", {}, { size: 0 })],
+      at: 1,
+      expected: fwd("color", "enum"),
+    },
+    "a member function of C++, with the made-up place that clang gives it": {
+      types: [
+        INT,
+        struct("s", 4, [
+          ["id", 1, 0],
+          ["method", 0, 256],
+        ]),
+      ],
+      at: 2,
+      expected: struct("s", 4, [
+        ["id", 1, 0],
+        ["method", 0, 256],
+      ]),
+    },
     "the flag of a tag that is another attribute": {
       types: [INT, raw(18, { name: "address_space(1)", flag: true, value: 1 })],
       at: 2,
@@ -407,14 +426,6 @@ describe("hostile types are refused", () => {
       "type 3 (array): elements must not be type 2 (func_proto)",
     ],
     "an array by void": [[INT, array(1, 0, 2)], "type 2 (array): index must not be type 0 (void)"],
-    "an array that is too large": [
-      [INT, array(1, 1, 0x4000_0000)],
-      "type 2 (array): size must not exceed 4294967295 bytes, got 1073741824 elements of 4 bytes",
-    ],
-    "arrays that multiply past 64 bits": [
-      [INT, array(1, 1, 0x3fff_ffff), array(2, 1, 0xffff_ffff)],
-      "type 3 (array): size must not exceed 4294967295 bytes, got 4294967295 elements of 4294967292 bytes",
-    ],
     "a member that is a function": [
       [proto(0), typedef("fn", 1), struct("s", 8, [["f", 2, 0]])],
       "type 3 (struct s): member 0 (f) must not be type 2 (typedef fn)",
@@ -422,10 +433,6 @@ describe("hostile types are refused", () => {
     "a member past its struct": [
       [INT, struct("s", 4, [["a", 1, 8]])],
       "type 2 (struct s): member 0 (a) ends at bit 40, got a struct of 4 bytes",
-    ],
-    "a member of nothing past its struct": [
-      [struct("s", 4, [["a", 0, 40]])],
-      "type 1 (struct s): member 0 (a) ends at bit 40, got a struct of 4 bytes",
     ],
     "a member between bytes": [
       [INT, struct("s", 8, [["a", 1, 3]])],
@@ -599,6 +606,8 @@ describe("graph", () => {
     func("f", 12),
     enumeration("e", {}, { size: 2 }),
     { kind: "float", name: "double", size: 8 },
+    array(1, 1, 0x4000_0000),
+    array(22, 1, 0xffff_ffff),
   ];
 
   test("skipModifiers stops at a typedef", () => expect(skipModifiers(types, 5)).toBe(2));
@@ -619,7 +628,10 @@ describe("graph", () => {
     13: "ERR_TYPE type 13 (func f): has no size",
     15: "ERR_TYPE type 15 (typedef hidden_t): has no size",
     18: "ERR_TYPE type 18 (decl_tag on f): has no size",
-    99: "ERR_TYPE type 99: no such type, got only 22 types",
+    // Only a number: `__uint(max_entries, 1 << 30)` is a pointer to this array.
+    22: "ERR_TYPE type 22 (array): is larger than 4294967295 bytes",
+    23: "ERR_TYPE type 23 (array): is larger than 4294967295 bytes",
+    99: "ERR_TYPE type 99: no such type, got only 24 types",
   };
   for (const [id, message] of Object.entries(sizeless)) {
     test(`no size of type ${id}`, () => expect(messageOf(() => sizeOf(types, Number(id)))).toBe(message));

@@ -25,6 +25,13 @@ describe("lowerType", () => {
     ["long long", [int("long long", 8, "signed")], { kind: "scalar", scalar: "s64" }],
     ["char is signed", [int("char", 1, "signed")], { kind: "scalar", scalar: "s8" }],
     ["char as gcc encodes it", [int("char", 1, "char")], { kind: "scalar", scalar: "s8" }],
+    ["unsigned char as gcc encodes it", [int("unsigned char", 1, "char")], { kind: "scalar", scalar: "u8" }],
+    ["u8[6] of gcc", [array(2, 6), int("unsigned char", 1, "char")], { kind: "bytes", length: 6 }],
+    [
+      "signed char[4] of gcc",
+      [array(2, 4), int("signed char", 1, "char")],
+      { kind: "list", length: 4, element: { kind: "scalar", scalar: "s8" } },
+    ],
     ["_Bool", [int("_Bool", 1, "bool")], { kind: "scalar", scalar: "bool" }],
     ["a bool of 4 bytes is an integer", [int("bool4", 4, "bool")], { kind: "scalar", scalar: "u32" }],
     ["__int128", [int("__int128", 16, "signed")], { kind: "scalar", scalar: "s128" }],

@@ -50,6 +50,15 @@ describe("readDefinition takes", () => {
       [{ kind: "enum64", name: "", size: 8, signed: false, values: [{ name: "v", value: "18446744073709551615" }] }],
       { extra: "18446744073709551615" },
     ],
+    [
+      "a number over 2^30, which makes the array that encodes it larger than any type",
+      [TYPE, member("max_entries", 11)],
+      [
+        { kind: "array", type: 1, indexType: 1, length: 0xffff_ffff },
+        { kind: "ptr", type: 10 },
+      ],
+      { maxEntries: 0xffff_ffff },
+    ],
     ["pinning by name", [TYPE, member("pinning", 6)], [], { pinning: "by_name" }],
     ["flags and a NUMA node", [TYPE, member("map_flags", 8), member("numa_node", 6)], [], { flags: 128, numaNode: 1 }],
     [
@@ -96,6 +105,15 @@ describe("readDefinition refuses", () => {
       'key type is not a pointer, got "int" (write __type(key, ...))',
     ],
     ["a key without a size", [TYPE, member("key", 10)], [{ kind: "ptr", type: 0 }], 'key type "void" has no size'],
+    [
+      "a key that is too large",
+      [TYPE, member("key", 11)],
+      [
+        { kind: "array", type: 1, indexType: 1, length: 2 ** 30 },
+        { kind: "ptr", type: 10 },
+      ],
+      'key type "int[1073741824]" is larger than 4294967295 bytes',
+    ],
     [
       "two key sizes",
       [TYPE, member("key", 3), member("key_size", 6)],

@@ -147,6 +147,8 @@ function decode(head: Head, tail: Tail): BtfType {
     case "union":
       return decodeStruct(kind, head, tail);
     case "enum": {
+      // `enum color;` alone: older clang writes an enum of no bytes, since BTF_KIND_FWD knows only structs and unions.
+      if (value === 0 && head.vlen === 0 && name !== "") return { kind: "fwd", name, of: "enum" };
       checkSize(value, [1, 2, 4, 8]);
       const number = head.flag ? (at: number) => u32(at) | 0 : u32;
       const values = list(head.vlen, (i) => ({ name: tail.nameAt(u32(8 * i)), value: String(number(8 * i + 4)) }));

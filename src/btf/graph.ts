@@ -8,6 +8,9 @@ import type { BtfKind, BtfType, TypeId } from "./types.ts";
 /** Bytes of a pointer: BPF is a 64-bit machine, whatever the host is. */
 export const POINTER = 8;
 
+/** Bytes of the largest type: the kernel and libbpf count in 32 bits. */
+export const LARGEST_SIZE = 0xffff_ffff;
+
 /** The type with this id. */
 export function typeAt(types: readonly BtfType[], id: TypeId): BtfType {
   const type = types[id];
@@ -38,16 +41,17 @@ export function skipModifiersAndTypedefs(types: readonly BtfType[], id: TypeId):
 
 /**
  * Bytes of a type (libbpf `btf__resolve_size`), or undefined for one without a size: void, a function, a forward
- * declaration, an array of those.
+ * declaration, an array of those or of more than {@link LARGEST_SIZE} bytes.
  */
 export function trySizeOf(types: readonly BtfType[], id: TypeId): number | undefined {
   let count = 1;
   let at = id;
+  const times = (size: number): number | undefined => (count * size > LARGEST_SIZE ? undefined : count * size);
   for (;;) {
     const type = typeAt(types, at);
     switch (type.kind) {
       case "ptr":
-        return count * POINTER;
+        return times(POINTER);
       case "int":
       case "float":
       case "struct":
@@ -55,7 +59,7 @@ export function trySizeOf(types: readonly BtfType[], id: TypeId): number | undef
       case "enum":
       case "enum64":
       case "datasec":
-        return count * type.size;
+        return times(type.size);
       case "array":
         // Lengths multiply without bound only over elements of no bytes; kept finite, the product stays 0.
         count = Math.min(count * type.length, Number.MAX_SAFE_INTEGER);
@@ -82,8 +86,15 @@ export function trySizeOf(types: readonly BtfType[], id: TypeId): number | undef
 /** The same for a type that must have a size: throws `ERR_TYPE` for one that has none. */
 export function sizeOf(types: readonly BtfType[], id: TypeId): number {
   const size = trySizeOf(types, id);
-  if (size === undefined) throw new SkelError("ERR_TYPE", "has no size", [label(id, typeAt(types, id))]);
+  if (size === undefined) throw new SkelError("ERR_TYPE", whyNoSize(types, id), [label(id, typeAt(types, id))]);
   return size;
+}
+
+/** Why {@link trySizeOf} gives nothing for a type. */
+export function whyNoSize(types: readonly BtfType[], id: TypeId): string {
+  let element = types[skipModifiersAndTypedefs(types, id)]!;
+  while (element.kind === "array") element = types[skipModifiersAndTypedefs(types, element.type)]!;
+  return "size" in element || element.kind === "ptr" ? `is larger than ${LARGEST_SIZE} bytes` : "has no size";
 }
 
 /** One `btf_decl_tag` attribute. */

@@ -6,7 +6,7 @@ import type { BtfMember, BtfStruct, BtfType, TypeId } from "./types.ts";
 
 /** What is known, by id, of the types that a struct is made of. */
 export interface Resolved {
-  /** Bytes; -1 for a type without a size: void, a forward, a function. */
+  /** Bytes; -1 for a type without a size: void, a forward, a function, an array of more bytes than C can count. */
   readonly size: Float64Array;
   /** The type behind modifiers and typedefs. */
   readonly base: Uint32Array;
@@ -27,8 +27,10 @@ export function placeMembers(
     const fail = (what: string): Error => typeError(id, struct, `${entry("member", index, member.name)} ${what}`);
 
     if (type.kind === "func_proto") throw fail(`must not be ${label(recorded.type, types[recorded.type]!)}`);
-    // A type that BTF cannot tell has no size (see BtfMember); only its offset can be checked.
-    const bytes = Math.max(0, size[recorded.type]!);
+    // Of a type that BTF cannot tell (see BtfMember) nothing can be checked, least of all of C++'s member functions and
+    // static members, which have no place in the struct: clang gives them made-up ones.
+    const bytes = size[recorded.type]!;
+    if (bytes < 0 && member.bitSize === 0) return member;
     if (member.bitSize === 0) {
       if (member.bitOffset % 8 !== 0) throw fail(`must begin at a byte, got bit ${member.bitOffset}`);
     } else {

@@ -1,7 +1,7 @@
 // What each type comes to: types with checked references in, their sizes checked and their bitfields in one form out.
 // kernel/bpf/btf.c `btf_check_all_types`
 
-import { isAlias, POINTER } from "./graph.ts";
+import { isAlias, LARGEST_SIZE, POINTER } from "./graph.ts";
 import { label, typeError } from "./label.ts";
 import { placeMembers, type Resolved } from "./members.ts";
 import type { BtfType, TypeId } from "./types.ts";
@@ -13,7 +13,6 @@ const DEPTH = 256;
 /** Members of a type and of all that its members are made of: what it can cost to flatten or print one type. */
 const EXPANSION = 1_000_000;
 
-const LARGEST = 0xffff_ffff;
 const NO_SIZE = -1;
 
 /** Replaces old-style bitfields in `types`; throws where a type contains itself or does not fit what contains it. */
@@ -66,15 +65,9 @@ function sizeAt(id: TypeId, type: BtfType, types: readonly BtfType[], { size, ba
       if (isFunction(type.type)) throw typeError(id, type, `elements must not be ${place(type.type)}`);
       if (size[type.indexType]! < 0) throw typeError(id, type, `index must not be ${place(type.indexType)}`);
       const element = size[type.type]!;
-      // Rust and C++ have arrays of what BTF cannot tell (see BtfMember).
-      if (element < 0) return NO_SIZE;
-      const bytes = element * type.length;
-      if (bytes <= LARGEST) return bytes;
-      throw typeError(
-        id,
-        type,
-        `size must not exceed ${LARGEST} bytes, got ${type.length} elements of ${element} bytes`,
-      );
+      // Rust and C++ have arrays of what BTF cannot tell (see BtfMember). An array of more bytes than C can count only
+      // encodes a number: `__uint(max_entries, 1 << 30)` is a pointer to one.
+      return element < 0 || element * type.length > LARGEST_SIZE ? NO_SIZE : element * type.length;
     }
     default:
       return NO_SIZE;

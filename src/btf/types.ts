@@ -70,11 +70,11 @@ export interface BtfEnum {
   readonly signed: boolean;
   readonly values: readonly BtfEnumValue[];
 }
-/** A struct or union that is declared and not defined. */
+/** A struct, union or enum that is declared and not defined. */
 export interface BtfFwd {
   readonly kind: "fwd";
   readonly name: string;
-  readonly of: "struct" | "union";
+  readonly of: "struct" | "union" | "enum";
 }
 /** Another name of `type`. */
 export interface BtfTypedef {

@@ -3,7 +3,7 @@
 import { skipModifiers, skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import type { Layout, TypeName } from "./layout.ts";
-import { scalarOf } from "./scalar.ts";
+import { isSigned, scalarOf } from "./scalar.ts";
 
 /** Deeper arrays of arrays than anyone writes become bytes, so that no later stage needs to guard its recursion. */
 const MAX_DIMENSIONS = 16;
@@ -40,7 +40,7 @@ function isChar(types: readonly BtfType[], id: TypeId): boolean {
 
 function isByte(types: readonly BtfType[], id: TypeId): boolean {
   const type = types[skipModifiersAndTypedefs(types, id)]!;
-  return type.kind === "int" && type.size === 1 && type.encoding === "unsigned";
+  return type.kind === "int" && type.size === 1 && type.encoding !== "bool" && !isSigned(type);
 }
 
 function lowerArray(types: readonly BtfType[], id: TypeId, context: string, refer: Refer, depth: number): Layout {

@@ -11,12 +11,20 @@ export function integerScalar(size: number, signed: boolean): Scalar | undefined
   return (signed ? SIGNED : UNSIGNED)[size];
 }
 
-/** The codec for `type`; clang encodes `char` as SIGNED and `unsigned char` as plain. */
+/**
+ * Whether an integer is signed. Of CHAR only the name tells: gcc gives it to `unsigned char` as well. clang encodes `char`
+ * as SIGNED and `unsigned char` without a flag.
+ */
+export function isSigned({ encoding, name }: BtfInt): boolean {
+  return encoding === "signed" || (encoding === "char" && !/\bunsigned\b/.test(name));
+}
+
+/** The codec for `type`. */
 export function scalarOf(type: BtfInt | BtfFloat | BtfEnum): Scalar | undefined {
   switch (type.kind) {
     case "int":
       if (type.encoding === "bool" && type.size === 1) return "bool";
-      return integerScalar(type.size, type.encoding === "signed" || type.encoding === "char");
+      return integerScalar(type.size, isSigned(type));
     case "float":
       return type.size === 4 ? "f32" : type.size === 8 ? "f64" : undefined;
     case "enum":

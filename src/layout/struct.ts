@@ -1,6 +1,6 @@
 // One BTF struct or union in, its StructLayout out: anonymous members flattened into the parent, as in C.
 
-import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
 import type { FieldLayout, Hole, KernelField, Part, StructLayout, TypeName, Union } from "./layout.ts";
@@ -113,7 +113,8 @@ function addMember(
     return addMembers(walk, targetId, offset, depth + 1);
   const name = member.name === "" ? `${target.kind}_at_${offset}` : member.name;
   const size = trySizeOf(types, member.type);
-  if (size === undefined) throw new Refusal(`member ${name} is of type ${spelled}, which has no size`);
+  if (size === undefined)
+    throw new Refusal(`member ${name} is of type ${spelled}, which ${whyNoSize(types, member.type)}`);
   addField(walk, {
     name,
     offset,

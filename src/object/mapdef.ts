@@ -1,7 +1,7 @@
 // BTF of the `.maps` section in, map definitions out: libbpf.c `parse_btf_map_def`, with a sentence for every shape it
 // refuses. See also https://docs.kernel.org/bpf/libbpf/program_types.html and bpf_helpers.h (`__uint`, `__type`, ...).
 
-import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
+import { skipModifiersAndTypedefs, trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfType, TypeId } from "../btf/types.ts";
 import { SkelError, shown } from "../errors.ts";
@@ -52,13 +52,10 @@ function readType(types: Types, member: BtfMember): { readonly type: TypeId; rea
     throw refuse(
       `${member.name} type is not a pointer, got ${shown(spellType(types, member.type))} (write __type(${member.name}, ...))`,
     );
-  try {
-    return { type: pointer.type, size: sizeOf(types, pointer.type) };
-  } catch (e) {
-    throw new SkelError("ERR_MAP_DEF", `${member.name} type ${shown(spellType(types, pointer.type))} has no size`, [], {
-      cause: e,
-    });
-  }
+  const size = trySizeOf(types, pointer.type);
+  if (size === undefined)
+    throw refuse(`${member.name} type ${shown(spellType(types, pointer.type))} ${whyNoSize(types, pointer.type)}`);
+  return { type: pointer.type, size };
 }
 
 function setSize(draft: Draft, which: "keySize" | "valueSize", size: number): void {
