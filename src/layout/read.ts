@@ -1,7 +1,7 @@
 // ObjectModel in, Layouts out: the layout of every map key, map value and variable, and of every struct and enum that
 // they mention.
 
-import { type DeclTag, declTags, sizeOf, skipModifiersAndTypedefs, trySizeOf } from "../btf/graph.ts";
+import { type DeclTag, declTags, sizeOf, skipModifiersAndTypedefs, trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { printable } from "../errors.ts";
@@ -63,13 +63,14 @@ class Collector {
     return refusal;
   };
 
-  /** `size` is what the place holds where its type does not say (Rust's `char` is `void` in BTF). */
+  /** `size` is what the place holds, also where its type does not say (Rust's `char` is `void` in BTF) or is a wrong one. */
   use(type: TypeId, context: string, size: number): Use {
-    const layout: Layout =
-      trySizeOf(this.types, type) !== undefined
-        ? lowerType(this.types, type, context, this.refer)
-        : { kind: "bytes", length: size, reason: "its type has no size" };
-    return { layout, spelled: spellType(this.types, type), size };
+    const bytes = (reason: string): Layout => ({ kind: "bytes", length: size, reason });
+    const own = trySizeOf(this.types, type);
+    const spelled = spellType(this.types, type);
+    if (own === undefined) return { layout: bytes(`its type ${whyNoSize(this.types, type)}`), spelled, size };
+    if (own > size) return { layout: bytes(`its type has ${own} bytes, got ${size}`), spelled, size };
+    return { layout: lowerType(this.types, type, context, this.refer), spelled, size };
   }
 
   /** Lays out all that is queued, and what that refers to; true when something new was refused. */

@@ -38,7 +38,10 @@ function readVariable(
       throw new SkelError("ERR_MAP_DEF", `BTF describes it but section ${shown(section.name)} has no such symbol`);
     // Hidden variables belong to the object's own files (libbpf >= 1.1 hides them from skeletons too).
     if (symbol.visibility === "hidden" || symbol.visibility === "internal") return undefined;
-    const size = trySizeOf(types, variable.type) ?? symbol.size;
+    // Of the two the symbol is right: clang 19 gives an array of C++'s char16_t the type of whatever came first. A flexible
+    // array makes the symbol larger; a symbol of assembly has no size.
+    const typeSize = trySizeOf(types, variable.type) ?? symbol.size;
+    const size = symbol.size === 0 ? typeSize : Math.min(typeSize, symbol.size);
     if (symbol.value + size > section.size)
       throw new SkelError(
         "ERR_MAP_DEF",
