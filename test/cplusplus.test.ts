@@ -23,7 +23,8 @@ extern "C" {
   u32 plain = 5;
   net::Derived derived;
   net::Derived &ref = derived;
-  SEC("syscall") int prog(void *ctx) { return derived.method() + (int)mode; }
+  Box<u32, 3> box;
+  SEC("syscall") int prog(void *ctx) { box.items[1] = 2; return derived.method() + (int)mode; }
 }`;
 
 test("a C++ object shows what its BTF can tell, and the rest as bytes with the reason", async () => {
