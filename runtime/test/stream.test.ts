@@ -15,6 +15,29 @@ test("a stream whose wait cannot begin rejects with the reason, and has ended", 
   expect(await stream.next()).toEqual({ done: true, value: undefined });
 });
 
+test("a stream whose signal calls its listener at once has ended, and says so once", async () => {
+  const onEnd = vi.fn();
+  const listeners = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: undefined,
+    addEventListener(_: "abort", listener: () => void) {
+      listeners.add(listener);
+      listener();
+    },
+    removeEventListener: (_: "abort", listener: () => void) => void listeners.delete(listener),
+  };
+  const stream = new Stream(
+    () => 1,
+    () => ({ close() {} }),
+    onEnd,
+    signal,
+  );
+  expect(await stream.next()).toEqual({ done: true, value: undefined });
+  expect(onEnd.mock.calls).toEqual([[stream]]);
+  expect(listeners.size).toBe(0);
+});
+
 test("a stream of slow values gives the event loop its turns", async () => {
   let left = 20;
   const take = (): number | undefined => {

@@ -52,7 +52,7 @@ export function eventStream<E>(
   const stream: Stream<E> = new Stream(
     take,
     watch,
-    () => {
+    (stream) => {
       reading?.source.halt();
       poll?.close();
       onEnd(stream);

@@ -16,7 +16,7 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
   readonly #values: AsyncGenerator<T, undefined, undefined>;
   readonly #take: () => T | undefined;
   readonly #watch: (wake: () => void) => Wait;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (stream: Stream<T>) => void;
   readonly #signal: Signal | undefined;
   #wake: (() => void) | undefined;
   #ended = false;
@@ -24,7 +24,7 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
   constructor(
     take: () => T | undefined,
     watch: (wake: () => void) => Wait,
-    onEnd: () => void,
+    onEnd: (stream: Stream<T>) => void,
     signal: Signal | undefined,
   ) {
     this.#take = take;
@@ -33,6 +33,8 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
     this.#signal = signal;
     this.#values = this.#run();
     signal?.addEventListener("abort", this.close);
+    // A signal of the user's own may call its listeners at once.
+    if (this.#ended) signal?.removeEventListener("abort", this.close);
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -58,7 +60,7 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
     this.#ended = true;
     this.#signal?.removeEventListener("abort", this.close);
     this.#wake?.();
-    this.#onEnd();
+    this.#onEnd(this);
   };
 
   async *#run(): AsyncGenerator<T, undefined, undefined> {

@@ -37,6 +37,8 @@ export class LiveSubscription implements Subscription {
   start(): void {
     if (this.#signal?.aborted === true) return this.close();
     this.#signal?.addEventListener("abort", this.#onAbort);
+    // A signal of the user's own may call its listeners at once, and may close the map: then nothing must begin to poll.
+    if (this.#closed) return this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#poll = watchReadable(this.#source.fd, () => this.#turn());
     this.#poll.start();
     if (this.#source.isLevel) return;

@@ -20,6 +20,16 @@ const start = `
   const { events } = live.maps;
 `;
 
+/** Options with a signal that is no AbortSignal, and what it does when it gets a listener and when it is asked. */
+const signal = (onListener: string, onAsked = ""): string => `{
+  signal: {
+    get aborted() { ${onAsked}; return false; },
+    reason: "stop",
+    addEventListener(_: string, listener: () => void) { ${onListener} },
+    removeEventListener() {},
+  },
+}`;
+
 test.each([
   ["unreferenced on a readable descriptor", "events.subscribe(() => produce(1)).unref(); produce(1);"],
   ["left open at process.exit", "events.subscribe(() => process.exit(0)); produce(1);"],
@@ -32,6 +42,11 @@ test.each([
   ["whose loop breaks", "produce(3); for await (const _ of events) break;"],
   ["whose loop throws", "produce(3); try { for await (const _ of events) throw 1; } catch {}"],
   ["an iteration that was never begun", "events.events();"],
+  ["whose signal calls its listener at once", `events.subscribe(() => 0, ${signal("listener()")}); live.close();`],
+  ["whose signal closes the skeleton", `events.subscribe(() => 0, ${signal("live.close()")});`],
+  ["whose signal, asked, closes the skeleton", `events.subscribe(() => 0, ${signal("", "live.close()")});`],
+  ["an iteration whose signal calls at once", `for await (const _ of events.events(${signal("listener()")}));`],
+  ["an iteration whose signal closes", `events.events(${signal("live.close()")}).next().catch(() => 0);`],
 ])("a consumer %s lets the process end", (_, body) => {
   expect(runChild(`${start}${body}`)).toEqual({ status: 0, signal: null, stdout: "", stderr: "" });
 });
