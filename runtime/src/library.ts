@@ -77,6 +77,7 @@ function openOrExplain(path: string): SharedLibrary {
 }
 
 function remedy(path: string, reason: string): string {
+  if (/too many open files/i.test(reason)) return "close some, or raise the limit, ulimit -n";
   if (/version [`'](GLIBC|GLIBCXX)_/.test(reason)) return "it is built for a newer system than this one";
   if (path === soname) return "install it, Debian and Ubuntu: libbpf1, Fedora: libbpf, Alpine: libbpf";
   return "the libbpf option and EBPF_SKEL_LIBBPF name a libbpf.so.1";

@@ -20,6 +20,16 @@ describe("summarise", () => {
       "R0 !read_ok (2 lines omitted)",
     ],
     [
+      "a verdict before the states that it compares",
+      "; for (;;)\n3: (05) goto pc-1\ninfinite loop detected at insn 3\ncur state: R0=1 R10=fp0\nold state: R0=1 R10=fp0\nprocessed 4 insns",
+      "3: (05) goto pc-1: infinite loop detected at insn 3 (3 lines omitted)",
+    ],
+    [
+      "a fault behind registers",
+      "1: (79) r0 = *(u64 *)(r0 +0)\n R0_w=scalar() R10=fp0\nR0 invalid mem access 'scalar'\n",
+      "1: (79) r0 = *(u64 *)(r0 +0): R0 invalid mem access 'scalar' (1 line omitted)",
+    ],
+    [
       "one line left out",
       "a\nBPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns",
       "BPF program is too large. Processed 1000001 insn (1 line omitted)",
@@ -63,6 +73,12 @@ describe("findRefusal", () => {
     ["nothing printed", "", undefined],
     ["other lines", "libbpf: map 'm': failed to create: Invalid argument(-22)", undefined],
     ["an empty log", block("p", ""), undefined],
+    [
+      "the log of a program that passed",
+      block("p", "0: R1=ctx() R10=fp0\n; return 0;\n0: (b7) r0 = 0 ; R0_w=0\n1: (95) exit\nprocessed 2 insns\n"),
+      undefined,
+    ],
+    ["a log", block("q", "0: (b7)\nno\n"), { program: "q", log: "0: (b7)\nno\n" }],
     ["a log", block("p", "0: (b7)\nno\n"), { program: "p", log: "0: (b7)\nno\n" }],
     ["the first of two", `${block("p", "one\n")}\n${block("q", "two\n")}`, { program: "p", log: "one\n" }],
   ])("%s", (_, printed, refusal) => {

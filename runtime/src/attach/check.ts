@@ -1,7 +1,7 @@
 // The options of `attach`, checked: a value of the right shape out, or a ValueError that names the option.
 
 import { ValueError } from "../errors.ts";
-import { ENODEV } from "../library/errno.ts";
+import { ENODEV, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { zeroed } from "../library/syscalls.ts";
 import { show } from "../memory/refuse.ts";
@@ -84,7 +84,8 @@ export function withFd<T>(core: ProgramCore, option: string, file: unknown, use:
   } catch (cause) {
     const { code = "EIO", errno = -5 } = cause as NodeJS.ErrnoException;
     const { library, name: object } = core.owner;
-    const hint = `cannot open ${path}, ${code === "ENOENT" ? "it is not there" : code}`;
+    const why = `cannot open ${path}, ${code === "ENOENT" ? "it is not there" : code}`;
+    const hint = isOutOfDescriptors(-errno) ? undefined : why;
     throw bpfError(library, { errno: -errno, syscall: "open", verb: "attach", object, program: core.name, hint });
   }
   try {

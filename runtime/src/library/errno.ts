@@ -18,11 +18,22 @@ export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const ENOSPC = 28;
 export const ERANGE = 34;
 export const EOPNOTSUPP = 95;
 export const ESTALE = 116;
 export const ENOTSUPP = 524;
+
+// Where Node's words are of something else, or say nothing of what to do.
+const texts: ReadonlyMap<number, string> = /*@__PURE__*/ new Map([
+  [EMFILE, "this process has as many files open as it may: close some, or raise the limit, ulimit -n"],
+  [ENFILE, "the machine has as many files open as it may: sysctl fs.file-max"],
+  // "operation not supported on socket"
+  [EOPNOTSUPP, "operation not supported"],
+  [ENOTSUPP, "not supported by the kernel"],
+]);
 
 const firstLibbpfErrno = 4000;
 
@@ -37,9 +48,15 @@ export function errnoName(errno: number): string {
   return Object.entries(numbers).find(([, number]) => number === errno)?.[0] ?? `ERRNO_${errno}`;
 }
 
+/** Whether `errno` says that no descriptor was left, whatever the call was for. */
+export function isOutOfDescriptors(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE;
+}
+
 /** "no such file or directory" for 2; undefined where there is no text for it. */
 export function errnoText(library: Library | undefined, errno: number): string | undefined {
-  if (errno === ENOTSUPP) return "not supported by the kernel";
+  const own = texts.get(errno);
+  if (own !== undefined) return own;
   if (errno < firstLibbpfErrno) return process.getBuiltinModule("node:util").getSystemErrorMap().get(-errno)?.[1];
   if (library === undefined) return undefined;
   const text = new Uint8Array(256);

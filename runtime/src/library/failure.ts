@@ -3,7 +3,7 @@
 
 import { BpfError } from "../errors.ts";
 import type { Library } from "../library.ts";
-import { errnoName, errnoText } from "./errno.ts";
+import { errnoName, errnoText, isOutOfDescriptors } from "./errno.ts";
 import type { Log } from "./print.ts";
 
 /** A failed call. */
@@ -28,7 +28,9 @@ export interface Failure {
 export function bpfError(library: Library | undefined, failure: Failure): BpfError {
   const { errno, syscall, verb, object, map, program, log } = failure;
   const code = errnoName(errno);
-  const hint = failure.hint ?? spoken(log?.warning) ?? errnoText(library, errno);
+  // libbpf's words for want of a descriptor do not say what to do.
+  const words = isOutOfDescriptors(errno) ? undefined : spoken(log?.warning);
+  const hint = failure.hint ?? words ?? errnoText(library, errno);
   const own = map !== undefined ? `map ${map}` : program !== undefined ? `program ${program}` : object;
   const where = failure.where ?? own;
   const what = `${verb ?? syscall}: ${code}${hint === undefined ? "" : ` (${hint})`}`;

@@ -45,6 +45,12 @@ export function lockdown(): string | undefined {
   return mode === "none" ? undefined : mode;
 }
 
+/** The active security modules that can forbid bpf(2) by a policy: "selinux"; none where securityfs is not mounted. */
+export function policies(): readonly string[] {
+  const active = readText("/sys/kernel/security/lsm")?.split(",") ?? [];
+  return active.filter((name) => ["selinux", "smack", "apparmor", "tomoyo", "bpf"].includes(name));
+}
+
 /** Whether the kernel carries its own BTF. */
 export function hasKernelBtf(): boolean {
   return process.getBuiltinModule("node:fs").existsSync("/sys/kernel/btf/vmlinux");

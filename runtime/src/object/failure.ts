@@ -3,6 +3,7 @@
 import type { ProgramKind } from "../abi.ts";
 import type { BpfError } from "../errors.ts";
 import type { Library } from "../library.ts";
+import { errnoText, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { mapType, programType } from "../library/kernel.ts";
 import type { Log } from "../library/print.ts";
@@ -32,7 +33,8 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   const syscall = "bpf_object__load";
   const printed = log?.text ?? "";
   const refusal = findRefusal(printed) ?? failed.refusal;
-  if (refusal !== undefined) {
+  // Without a descriptor for a program that it has verified, the kernel keeps the log all the same.
+  if (refusal !== undefined && !isOutOfDescriptors(errno)) {
     const source = lastLine(failed.bytes, refusal.log);
     return verifierError(errno, object, refusal, syscall, { source, hint: lockedDown(refusal.log) });
   }
@@ -46,7 +48,9 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
     programType: pointer === 0 ? undefined : programType(library.fn("bpf_program__type")(pointer)),
     log: printed,
   });
-  return bpfError(library, { errno, syscall, object, where: object, map, program, hint, log });
+  const why = isOutOfDescriptors(errno) ? errnoText(library, errno) : hint;
+  const told = why === undefined || program === undefined ? why : `program ${program}: ${why}`;
+  return bpfError(library, { errno, syscall, object, where: object, map, program, hint: told, log });
 }
 
 function describeMap(library: Library, map: number): FailedMap | undefined {

@@ -10,6 +10,7 @@ import {
   mapCapabilities,
   missingCapabilities,
   needsCapabilities,
+  policies,
 } from "../library/host.ts";
 import { hasSeccompFilter, isAtLeast, type KernelType, kernelRelease, sysctl } from "../library/kernel.ts";
 
@@ -113,14 +114,14 @@ function notPermitted(kinds: readonly ProgramKind[], map: string | undefined): s
     return `${needsCapabilities(missing)}${open ? `: kernel.unprivileged_bpf_disabled is ${disabled}` : ""}`;
   }
   const mode = lockdown();
-  const ways = [
+  const modules = policies();
+  const found = [
     ...(mode === undefined ? [] : [`the kernel is locked down, lockdown=${mode}`]),
-    ...(hasSeccompFilter()
-      ? ["the seccomp filter of this container must allow bpf(2)"]
-      : ["a security module forbids it"]),
+    ...(hasSeccompFilter() ? ["the seccomp filter of this container must allow bpf(2)"] : []),
+    ...(modules.length > 0 ? [`the policy of an active security module may forbid it: ${modules.join(", ")}`] : []),
     ...(isAtLeast(kernelRelease(), "5.11") ? [] : ["before Linux 5.11 RLIMIT_MEMLOCK counts: ulimit -l unlimited"]),
   ];
-  return `the capabilities are there: ${ways.join(", or ")}`;
+  return `the capabilities are there${found.length > 0 ? `: ${found.join(", or ")}` : ", the kernel does not say why"}`;
 }
 
 /** A type that the table says this kernel is too old for. */

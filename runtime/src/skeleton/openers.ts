@@ -2,7 +2,7 @@
 
 import { BpfError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { EACCES, ENOENT, EPERM } from "../library/errno.ts";
+import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
@@ -32,7 +32,13 @@ class Opener<H> implements MapOpener<H> {
     const fd = library.fn("bpf_obj_get")(path);
     if (fd >= 0) return this.#own(library, fd, path);
     const hint = fd === -ENOENT ? `nothing is pinned at ${path}` : `at ${path}`;
-    throw this.#failure(library, -fd, "bpf_obj_get", "openPinned", fd === -EACCES ? undefined : hint);
+    throw this.#failure(
+      library,
+      -fd,
+      "bpf_obj_get",
+      "openPinned",
+      fd === -EACCES || isOutOfDescriptors(-fd) ? undefined : hint,
+    );
   }
 
   fromId(id: number): OwnedMap<H> {

@@ -4,7 +4,7 @@ import { programTypes } from "../abi/kernel.ts";
 import { kindOf } from "../abi.ts";
 import { type BpfError, StaleError, StateError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { EACCES, ENOENT, EPERM } from "../library/errno.ts";
+import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
@@ -66,7 +66,13 @@ class Opener implements ProgramOpener<Program> {
     const fd = library.fn("bpf_obj_get")(path);
     if (fd >= 0) return this.#own(library, fd, path);
     const hint = fd === -ENOENT ? `nothing is pinned at ${path}` : `at ${path}`;
-    throw this.#failure(library, -fd, "bpf_obj_get", "openPinned", fd === -EACCES ? undefined : hint);
+    throw this.#failure(
+      library,
+      -fd,
+      "bpf_obj_get",
+      "openPinned",
+      fd === -EACCES || isOutOfDescriptors(-fd) ? undefined : hint,
+    );
   }
 
   fromId(id: number): OwnedHandle {

@@ -71,8 +71,13 @@ describe("without the rights", () => {
       load,
       "execve_counter: bpf_object__load: EPERM (needs CAP_BPF and CAP_PERFMON, or root)",
     ],
-    ["a tracepoint program", ",+bpf", load, "execve_counter: bpf_object__load: EPERM (needs CAP_PERFMON, or root)"],
-    ["an XDP program", ",+bpf", xdp, "nomaps: bpf_object__load: EPERM (needs CAP_NET_ADMIN, or root)"],
+    [
+      "a tracepoint program",
+      ",+bpf",
+      load,
+      "execve_counter: bpf_object__load: EPERM (program handle_execve: needs CAP_PERFMON, or root)",
+    ],
+    ["an XDP program", ",+bpf", xdp, "nomaps: bpf_object__load: EPERM (program pass: needs CAP_NET_ADMIN, or root)"],
     [
       "a map of sockets",
       ",+bpf",
@@ -127,6 +132,35 @@ test("with all rights but a seccomp filter that forbids bpf(2), the error says t
         "the seccomp filter of this container must allow bpf(2))",
     },
   ]);
+});
+
+test("at every stage, want of descriptors is told as that, and with the remedy", () => {
+  const program = `
+    import { closeSync, openSync } from "node:fs";
+    import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+    const use = () => {
+      using live = ExecveCounter.load();
+      live.progs.handle_execve.attach();
+    };
+    use();
+    for (let spare = 0; spare < 16; spare++) {
+      const held: number[] = [];
+      try {
+        for (;;) held.push(openSync("/dev/null", "r"));
+      } catch {}
+      for (let i = 0; i < spare; i++) closeSync(held.pop()!);
+      say(use);
+      held.forEach((fd) => closeSync(fd));
+    }
+  `;
+  const said = saidBy(program, { prefix: ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh"] });
+  const failed = said.filter(({ name }) => name !== undefined) as { name: string; code: string; message: string }[];
+  expect(failed.length).toBeGreaterThan(3);
+  expect(failed.length).toBeLessThan(said.length);
+  for (const error of failed) {
+    expect(error).toMatchObject({ name: "BpfError", code: "EMFILE", message: expect.stringContaining("ulimit -n") });
+  }
+  expect(failed.some(({ message }) => message.includes("program handle_execve: this process"))).toBe(true);
 });
 
 test("root of a user namespace is told that its capabilities do not count", () => {
