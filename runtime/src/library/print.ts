@@ -15,7 +15,10 @@ export type Logger = (level: LogLevel, text: string) => void;
 export interface Log {
   /** Warnings and notes, a line each. */
   readonly text: string;
-  /** The first warning: the most specific one, since later ones say what failed because of it. */
+  /**
+   * The first warning after which libbpf did not go on: the most specific one, since later ones say what failed because
+   * of it.
+   */
   readonly warning: string | undefined;
 }
 
@@ -28,6 +31,9 @@ const levels: readonly LogLevel[] = ["warn", "info", "debug"];
 const warn = 0;
 const debug = 2;
 const silence: Log = { text: "", warning: undefined };
+
+/** libbpf's words for what it does without, and goes on. */
+const goesOn = /Retrying without BTF|Ignored and continue|is optional, ignoring|, skipping|Ignoring\.\.\./;
 
 let logger: Logger | undefined;
 let print: number | undefined;
@@ -83,7 +89,11 @@ export function withLogBut<T>(
     tell(heard);
   }
   const kept = heard.filter((line) => line.level < debug).map((line) => line.text);
-  return { result, log: { text: kept.join("\n"), warning: heard.find((line) => line.level === warn)?.text } };
+  return { result, log: { text: kept.join("\n"), warning: heard.find(isFailure)?.text } };
+}
+
+function isFailure({ level, text }: Line): boolean {
+  return level === warn && !goesOn.test(text);
 }
 
 /** Runs a call into libbpf on another thread, while libbpf is silent. */

@@ -7,9 +7,21 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ExecveCounter } from "../../../fixtures/execve_counter.skel.ts";
 import { VerifierFail } from "../../../fixtures/verifier_fail.skel.ts";
-import { type BpfMap, hash, type HashMap, map, type Program, u32, u64 } from "../../src/gen1.ts";
+import {
+  type BpfMap,
+  hash,
+  type HashMap,
+  hashOfMaps,
+  type HashOfMaps,
+  lpmTrie,
+  type LpmTrieMap,
+  map,
+  type Program,
+  u32,
+  u64,
+} from "../../src/gen1.ts";
 import { isAtLeast } from "../../src/library/kernel.ts";
-import { isBpfError, isVerifierError, setLogger, type VerifierError } from "../../src/index.ts";
+import { type BpfError, isBpfError, isVerifierError, setLogger, type VerifierError } from "../../src/index.ts";
 import { saidBy } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
@@ -440,4 +452,28 @@ test("a target that the kernel does not have says so", () => {
   expect(error.message).toMatch(/^program on_entry: setAttachTarget: ESRCH \(.*no_such_function\)$/);
   open.progs.on_entry.setAttachTarget({ func: "do_unlinkat" });
   open.progs.on_entry.setAttachTarget({ func: "vfs_unlink" });
+});
+
+test("a line after which libbpf goes on is not the reason: the later failure is", () => {
+  interface Tries {
+    maps: { tries: HashOfMaps<number, LpmTrieMap<bigint, bigint>> };
+    progs: { on_entry: Program<"tracing"> };
+    sections: {};
+    structOps: {};
+  }
+  // The kernel takes the inner map only without its BTF, since a prefix of bytes is no struct.
+  const source = `
+    struct inner { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 1); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, u64); __type(value, u64); };
+    struct { __uint(type, BPF_MAP_TYPE_HASH_OF_MAPS); __uint(max_entries, 4); __type(key, u32); __array(values, struct inner); } tries SEC(".maps");
+    SEC("fentry/no_such_function") int on_entry(void *ctx) { return 0; }`;
+  const inner = { type: 11, keySize: 8, valueSize: 8, maxEntries: 1, flags: 1 };
+  const skeleton = skeletonOf<Tries>(compile(source), {
+    maps: { tries: hashOfMaps(u32, lpmTrie(u64, u64), inner) },
+    progs: { on_entry: "fentry/no_such_function" },
+    sections: {},
+  });
+  const error = thrownBy(() => skeleton.load());
+  expect(error).toMatchObject({ name: "BpfError", code: "ESRCH", program: "on_entry" });
+  expect(error.message).toContain("failed to find kernel BTF type ID of 'no_such_function'");
+  expect((error as BpfError).log).toContain("Retrying without BTF");
 });
