@@ -59,12 +59,16 @@ const bloomFilter: Emitter = (_map, { value }, context) =>
     table: call("bloomFilter", [value], context),
   };
 
-/** The last of `uses` is the value: what it is written from comes third where it is another type. */
+/**
+ * `s.HashMap<K, V>`: what `uses`, keys before values, are read as. What they are written from follows where it is another
+ * type: the value's, then the key's.
+ */
 function generic(type: string, uses: readonly Use[], { names }: EmitContext): string {
-  const types = uses.map(({ layout }) => typeOf(layout, names));
-  const init = initOf(uses.at(-1)!.layout, names);
-  if (init !== types.at(-1)) types.push(init);
-  return `s.${type}<${types.join(", ")}>`;
+  const read = uses.map(({ layout }) => typeOf(layout, names));
+  const inits = uses.map(({ layout }) => initOf(layout, names)).reverse();
+  const plain = [...read].reverse();
+  while (inits.length > 0 && inits.at(-1) === plain[inits.length - 1]) inits.pop();
+  return `s.${type}<${[...read, ...inits].join(", ")}>`;
 }
 
 function call(make: string, uses: readonly Use[], { names }: EmitContext): string {
@@ -87,7 +91,9 @@ function ofMaps(type: string, make: string, hasKey: boolean): Emitter {
   return (map, { key, inner }, context) => {
     if (map.inner === undefined || inner === undefined || (hasKey && key === undefined)) return undefined;
     const handle = mapHandle(map.inner, inner, context);
-    const types = [...(hasKey ? [typeOf(key!.layout, context.names)] : []), handle.type];
+    const types = hasKey ? [typeOf(key!.layout, context.names), handle.type] : [handle.type];
+    const init = hasKey ? initOf(key!.layout, context.names) : types[0]!;
+    if (init !== types[0]) types.push(init);
     const parts = [...(hasKey ? [codecOf(key!.layout, context.names)] : []), handle.table, definition(map.inner)];
     return { type: `s.${type}<${types.join(", ")}>`, table: `s.${make}(${parts.join(", ")})` };
   };

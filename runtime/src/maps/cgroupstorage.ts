@@ -13,14 +13,14 @@ import { PlainMap } from "./plain.ts";
  * its directory. An entry comes with the first program that uses the map and is attached to the cgroup; it goes with the
  * cgroup (before Linux 5.9 with the program).
  */
-export interface CgroupStorage<K, V, VInit = V> extends BpfMap {
-  get(key: K): V | undefined;
+export interface CgroupStorage<K, V, VInit = V, KInit = K> extends BpfMap {
+  get(key: KInit): V | undefined;
   /**
    * Writes the value of an entry that is there.
    * @throws BpfError ENOENT when no program that uses the map was ever attached to that cgroup
    */
-  set(key: K, value: VInit): void;
-  has(key: K): boolean;
+  set(key: KInit, value: VInit): void;
+  has(key: KInit): boolean;
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   entries(): IterableIterator<[K, V]>;
@@ -30,25 +30,25 @@ export interface CgroupStorage<K, V, VInit = V> extends BpfMap {
 }
 
 /** The same with one value for each possible CPU. */
-export type PercpuCgroupStorage<K, V, VInit = V> = CgroupStorage<K, readonly V[], readonly VInit[]>;
+export type PercpuCgroupStorage<K, V, VInit = V, KInit = K> = CgroupStorage<K, readonly V[], readonly VInit[], KInit>;
 
-class CgroupStorageHandle<K, V, VInit> extends PlainMap implements CgroupStorage<K, V, VInit> {
-  readonly #cells: HashMap<K, V, VInit>;
+class CgroupStorageHandle<K, V, VInit, KInit> extends PlainMap implements CgroupStorage<K, V, VInit, KInit> {
+  readonly #cells: HashMap<K, V, VInit, KInit>;
 
-  constructor(map: MapCore, cells: HashMap<K, V, VInit>) {
+  constructor(map: MapCore, cells: HashMap<K, V, VInit, KInit>) {
     super(map);
     this.#cells = cells;
   }
 
-  get(key: K): V | undefined {
+  get(key: KInit): V | undefined {
     return this.#cells.get(key);
   }
 
-  set(key: K, value: VInit): void {
+  set(key: KInit, value: VInit): void {
     this.#cells.set(key, value, { mode: "update" });
   }
 
-  has(key: K): boolean {
+  has(key: KInit): boolean {
     return this.#cells.has(key);
   }
 
@@ -74,10 +74,10 @@ class CgroupStorageHandle<K, V, VInit> extends PlainMap implements CgroupStorage
 }
 
 /** A map of type CGROUP_STORAGE. For generated code. */
-export function cgroupStorage<K, V, VInit = V>(
-  key: Codec<K>,
+export function cgroupStorage<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
   value: Codec<V, VInit>,
-): MapSpec<CgroupStorage<K, V, VInit>> {
+): MapSpec<CgroupStorage<K, V, VInit, KInit>> {
   return {
     type: "cgroup_storage",
     keySize: key.size,
@@ -89,10 +89,10 @@ export function cgroupStorage<K, V, VInit = V>(
 }
 
 /** A map of type PERCPU_CGROUP_STORAGE. For generated code. */
-export function percpuCgroupStorage<K, V, VInit = V>(
-  key: Codec<K>,
+export function percpuCgroupStorage<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
   value: Codec<V, VInit>,
-): MapSpec<PercpuCgroupStorage<K, V, VInit>> {
+): MapSpec<PercpuCgroupStorage<K, V, VInit, KInit>> {
   return {
     type: "percpu_cgroup_storage",
     keySize: key.size,

@@ -26,13 +26,13 @@ export interface CreateOptions {
 }
 
 /** What a map of keys and values is made with. */
-export interface KeyedOptions<K, V, VInit = V> extends CreateOptions {
-  readonly key: Codec<K>;
+export interface KeyedOptions<K, V, VInit = V, KInit = K> extends CreateOptions {
+  readonly key: Codec<K, KInit>;
   readonly value: Codec<V, VInit>;
 }
 
 /** What a hash map is made with. */
-export interface HashOptions<K, V, VInit = V> extends KeyedOptions<K, V, VInit> {
+export interface HashOptions<K, V, VInit = V, KInit = K> extends KeyedOptions<K, V, VInit, KInit> {
   readonly type?: "hash" | "lru_hash" | undefined;
 }
 

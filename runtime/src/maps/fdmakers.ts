@@ -45,8 +45,8 @@ export interface MapOfMapsOptions<I> extends CreateOptions {
 }
 
 /** What a hash of maps is made with. */
-export interface HashOfMapsOptions<K, I> extends MapOfMapsOptions<I> {
-  readonly key: Codec<K>;
+export interface HashOfMapsOptions<K, I, KInit = K> extends MapOfMapsOptions<I> {
+  readonly key: Codec<K, KInit>;
 }
 
 type InnerWords = IndexedOptions<unknown> & Partial<HashOptions<unknown, unknown>>;
@@ -90,9 +90,9 @@ export interface ArrayOfMapsConstructor {
    * @throws ValueError for an option of the wrong type or range
    * @throws BpfError when the kernel refuses it
    */
-  create<K, V, VInit = V>(
-    options: MapOfMapsOptions<HashOptions<K, V, VInit>>,
-  ): OwnedMap<ArrayOfMapsHandle<HashMap<K, V, VInit>>>;
+  create<K, V, VInit = V, KInit = K>(
+    options: MapOfMapsOptions<HashOptions<K, V, VInit, KInit>>,
+  ): OwnedMap<ArrayOfMapsHandle<HashMap<K, V, VInit, KInit>>>;
   create<V, VInit = V>(
     options: MapOfMapsOptions<IndexedOptions<V, VInit>>,
   ): OwnedMap<ArrayOfMapsHandle<ArrayMap<V, VInit>>>;
@@ -107,16 +107,16 @@ export const ArrayOfMaps: ArrayOfMapsConstructor = {
 /** Makes hashes of maps. */
 export interface HashOfMapsConstructor {
   /** Makes a map of type HASH_OF_MAPS, which belongs to the caller, for hash maps or arrays. */
-  create<O, K, V, VInit = V>(
-    options: HashOfMapsOptions<O, HashOptions<K, V, VInit>>,
-  ): OwnedMap<HashOfMapsHandle<O, HashMap<K, V, VInit>>>;
-  create<O, V, VInit = V>(
-    options: HashOfMapsOptions<O, IndexedOptions<V, VInit>>,
-  ): OwnedMap<HashOfMapsHandle<O, ArrayMap<V, VInit>>>;
+  create<O, K, V, VInit = V, KInit = K, OInit = O>(
+    options: HashOfMapsOptions<O, HashOptions<K, V, VInit, KInit>, OInit>,
+  ): OwnedMap<HashOfMapsHandle<O, HashMap<K, V, VInit, KInit>, OInit>>;
+  create<O, V, VInit = V, OInit = O>(
+    options: HashOfMapsOptions<O, IndexedOptions<V, VInit>, OInit>,
+  ): OwnedMap<HashOfMapsHandle<O, ArrayMap<V, VInit>, OInit>>;
 }
 
 /** A hash of maps in the kernel; `HashOfMaps.create` makes one. */
-export type HashOfMaps<K, M extends BpfMap> = HashOfMapsHandle<K, M>;
+export type HashOfMaps<K, M extends BpfMap, KInit = K> = HashOfMapsHandle<K, M, KInit>;
 export const HashOfMaps: HashOfMapsConstructor = {
   create: (options: HashOfMapsOptions<unknown, unknown>): never =>
     createOuter((inner, definition) => hashOfMaps(options.key, inner, definition), options) as never,
@@ -183,11 +183,11 @@ export const CpuMap: DescriptorMapConstructor<CpuMapHandle> = /*@__PURE__*/ make
 /** Makes hashes of sockets. */
 export interface SockHashConstructor {
   /** Makes a map of type SOCKHASH, which belongs to the caller. */
-  create<K>(options: CreateOptions & { readonly key: Codec<K> }): OwnedMap<SockHashHandle<K>>;
+  create<K, KInit = K>(options: CreateOptions & { readonly key: Codec<K, KInit> }): OwnedMap<SockHashHandle<K, KInit>>;
 }
 
 /** A hash of sockets in the kernel; `SockHash.create` makes one. */
-export type SockHash<K> = SockHashHandle<K>;
+export type SockHash<K, KInit = K> = SockHashHandle<K, KInit>;
 export const SockHash: SockHashConstructor = {
   create: (options) => createMap({ ...sockHash(options.key), valueSize: wide }, options),
 };

@@ -19,15 +19,15 @@ import { explain, makeScratch, type Scratch } from "./scratch.ts";
 import { takingWalk, walk } from "./walk.ts";
 
 /** A hash map in the kernel; an LRU one drops its oldest entries when it is full. */
-export interface HashMap<K, V, VInit = V> extends KeyedMap<K, V, VInit> {
+export interface HashMap<K, V, VInit = V, KInit = K> extends KeyedMap<K, V, VInit, KInit> {
   /** The same map with keys and values as bytes of exactly its sizes. */
   readonly raw: HashMap<Uint8Array, Uint8Array>;
 }
 
 /** What the maps with keys have in common; `value` is the codec of all that one call carries. */
-export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V, VInit> {
+export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMap<K, V, VInit, KInit> {
   readonly #map: MapCore;
-  readonly #key: Codec<K>;
+  readonly #key: Codec<K, KInit>;
   readonly #value: Codec<V, VInit>;
   readonly #keyPath: string;
   readonly #valuePath: string;
@@ -36,9 +36,9 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
   readonly #guard: Guard | undefined;
   // Taken while a call is under way: a getter of the caller's own value may use this map again, with memory of its own.
   #scratch: Scratch | undefined;
-  #writer: BatchWriter<K, VInit> | undefined;
+  #writer: BatchWriter<KInit, VInit> | undefined;
 
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>) {
     super(map);
     this.#map = map;
     this.#key = key;
@@ -50,7 +50,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     this.#guard = guardOf(value, map.name);
   }
 
-  get(key: K, options?: LockOptions): V | undefined {
+  get(key: KInit, options?: LockOptions): V | undefined {
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
@@ -69,7 +69,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     }
   }
 
-  set(key: K, value: VInit, options?: SetOptions): void {
+  set(key: KInit, value: VInit, options?: SetOptions): void {
     if (this.#guard !== undefined) this.#guard(options);
     const flags = options === undefined ? 0 : updateFlags(options, `map ${this.name}`);
     const scratch = this.#scratch ?? this.#fresh();
@@ -86,7 +86,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     }
   }
 
-  has(key: K): boolean {
+  has(key: KInit): boolean {
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
@@ -102,7 +102,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     }
   }
 
-  delete(key: K): boolean {
+  delete(key: KInit): boolean {
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
@@ -118,7 +118,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     }
   }
 
-  take(key: K, options?: LockOptions): V | undefined {
+  take(key: KInit, options?: LockOptions): V | undefined {
     const flags = lockFlagOf(options);
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
@@ -156,12 +156,12 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     return walk(this.#map).count();
   }
 
-  getMany(keys: Iterable<K>, options?: LockOptions): (V | undefined)[] {
+  getMany(keys: Iterable<KInit>, options?: LockOptions): (V | undefined)[] {
     this.#map.use();
     return Array.from(keys, (key) => this.get(key, options));
   }
 
-  setMany(entries: Iterable<readonly [K, VInit]>, options: SetOptions = {}): void {
+  setMany(entries: Iterable<readonly [KInit, VInit]>, options: SetOptions = {}): void {
     this.#guard?.(options);
     const flags = updateFlags(options, `map ${this.name}`);
     // The kernel's batches know no mode (kernel/bpf/syscall.c, `generic_map_update_batch`).
@@ -169,7 +169,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     else for (const [key, value] of entries) this.set(key, value, options);
   }
 
-  deleteMany(keys: Iterable<K>): number {
+  deleteMany(keys: Iterable<KInit>): number {
     return this.#batches().delete(keys);
   }
 
@@ -177,7 +177,7 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
     const taking = takingWalk(this.#map, lockFlagOf(options));
     if (taking === undefined) {
       return [...this.keys()].flatMap((key): [K, V][] => {
-        const value = this.take(key, options);
+        const value = this.take(writable<K, KInit>(key), options);
         return value === undefined ? [] : [[key, value]];
       });
     }
@@ -189,14 +189,15 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
 
   clear(): void {
     // Walking to the end is all that it takes; nothing is decoded.
-    if (takingWalk(this.#map, 0)?.count() === undefined) this.deleteMany([...this.keys()]);
+    if (takingWalk(this.#map, 0)?.count() === undefined)
+      this.deleteMany([...this.keys()].map((key) => writable<K, KInit>(key)));
   }
 
   #fresh(): Scratch {
     return makeScratch(this.#map.keySize, this.#map.wholeSize);
   }
 
-  #batches(): BatchWriter<K, VInit> {
+  #batches(): BatchWriter<KInit, VInit> {
     return (this.#writer ??= new BatchWriter(this.#map, this.#key, this.#value));
   }
 
@@ -217,27 +218,32 @@ export class KeyedHandle<K, V, VInit> extends PlainMap implements KeyedMap<K, V,
 
   // What a caught `error` comes from, in the order that the caller expects: the closed map, the key, the value. The slow
   // way knows the place.
-  #explain(error: unknown, scratch: Scratch, key: K): unknown {
+  #explain(error: unknown, scratch: Scratch, key: KInit): unknown {
     this.#map.use();
     return explain(error, this.#key, scratch.key, key, this.#keyPath);
   }
 
-  #explainGet(error: unknown, scratch: Scratch, key: K): unknown {
+  #explainGet(error: unknown, scratch: Scratch, key: KInit): unknown {
     const e = this.#explain(error, scratch, key);
     if (isValueError(e)) readChecked(this.#value, scratch.out, 0, this.#valuePath);
     return e;
   }
 
-  #explainSet(error: unknown, scratch: Scratch, key: K, value: VInit): unknown {
+  #explainSet(error: unknown, scratch: Scratch, key: KInit, value: VInit): unknown {
     return explain(this.#explain(error, scratch, key), this.#value, scratch.value, value, this.#valuePath);
   }
 }
 
-class HashHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements HashMap<K, V, VInit> {
+/** What was read can be written: a codec's `Init` holds all of its `T`, which the types do not say. */
+function writable<K, KInit>(key: K): KInit {
+  return key as unknown as KInit;
+}
+
+class HashHandle<K, V, VInit, KInit> extends KeyedHandle<K, V, VInit, KInit> implements HashMap<K, V, VInit, KInit> {
   readonly #map: MapCore;
   #raw: HashMap<Uint8Array, Uint8Array> | undefined;
 
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>) {
     super(map, key, value);
     this.#map = map;
   }
@@ -248,7 +254,11 @@ class HashHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements HashMa
   }
 }
 
-function hashSpec<K, V, VInit>(type: string, key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+function hashSpec<K, V, VInit, KInit>(
+  type: string,
+  key: Codec<K, KInit>,
+  value: Codec<V, VInit>,
+): MapSpec<HashMap<K, V, VInit, KInit>> {
   return {
     type,
     keySize: key.size,
@@ -260,11 +270,17 @@ function hashSpec<K, V, VInit>(type: string, key: Codec<K>, value: Codec<V, VIni
 }
 
 /** A map of type HASH. For generated code. */
-export function hash<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+export function hash<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
+  value: Codec<V, VInit>,
+): MapSpec<HashMap<K, V, VInit, KInit>> {
   return hashSpec("hash", key, value);
 }
 
 /** A map of type LRU_HASH. For generated code. */
-export function lruHash<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<HashMap<K, V, VInit>> {
+export function lruHash<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
+  value: Codec<V, VInit>,
+): MapSpec<HashMap<K, V, VInit, KInit>> {
   return hashSpec("lru_hash", key, value);
 }

@@ -61,7 +61,7 @@ export function iterate<T>(map: MapCore, reader: EntryReader<T>, flags = 0): Ite
 }
 
 /** Reads the keys; `path` starts the paths of errors. */
-export function keysOf<K>(key: Codec<K>, path: string): EntryReader<K> {
+export function keysOf<K>(key: Codec<K, never>, path: string): EntryReader<K> {
   return {
     read: (at) => key.read(at.keys, at.keyAt),
     check: (at) => readChecked(key, at.keys, at.keyAt, path),
@@ -78,7 +78,7 @@ export function valuesOf<V>(value: Codec<V, never>, path: string): EntryReader<V
 
 /** Reads both. */
 export function entriesOf<K, V>(
-  key: Codec<K>,
+  key: Codec<K, never>,
   keyPath: string,
   value: Codec<V, never>,
   valuePath: string,

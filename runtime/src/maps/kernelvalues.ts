@@ -8,11 +8,11 @@ import { PlainMap } from "./plain.ts";
 import type { ModeOptions } from "./slots.ts";
 
 /** A map whose entries can be read and taken out. */
-export interface KeyedReader<K, V> extends BpfMap {
-  get(key: K): V | undefined;
-  has(key: K): boolean;
+export interface KeyedReader<K, V, KInit = K> extends BpfMap {
+  get(key: KInit): V | undefined;
+  has(key: KInit): boolean;
   /** Whether the key was there. */
-  delete(key: K): boolean;
+  delete(key: KInit): boolean;
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   entries(): IterableIterator<[K, V]>;
@@ -22,32 +22,32 @@ export interface KeyedReader<K, V> extends BpfMap {
 }
 
 /** A map whose entries can be put in, too. */
-export interface Keyed<K, V, Init> extends KeyedReader<K, V> {
+export interface Keyed<K, V, Init, KInit = K> extends KeyedReader<K, V, KInit> {
   /**
    * Writes an entry.
    * @throws ValueError when the key does not fit its C type, or the value is none
    * @throws BpfError when the kernel does not take it, with what it wants
    */
-  set(key: K, value: Init, options?: ModeOptions): void;
+  set(key: KInit, value: Init, options?: ModeOptions): void;
 }
 
-export class KeyedReaderHandle<K, V, Init> extends PlainMap implements KeyedReader<K, V> {
-  protected readonly cells: HashMap<K, V, Init>;
+export class KeyedReaderHandle<K, V, Init, KInit = K> extends PlainMap implements KeyedReader<K, V, KInit> {
+  protected readonly cells: HashMap<K, V, Init, KInit>;
 
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, Init>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, Init>) {
     super(map);
     this.cells = hash(key, value).create(map);
   }
 
-  get(key: K): V | undefined {
+  get(key: KInit): V | undefined {
     return this.cells.get(key);
   }
 
-  has(key: K): boolean {
+  has(key: KInit): boolean {
     return this.cells.has(key);
   }
 
-  delete(key: K): boolean {
+  delete(key: KInit): boolean {
     return this.cells.delete(key);
   }
 
@@ -72,8 +72,11 @@ export class KeyedReaderHandle<K, V, Init> extends PlainMap implements KeyedRead
   }
 }
 
-export class KeyedHandle<K, V, Init> extends KeyedReaderHandle<K, V, Init> implements Keyed<K, V, Init> {
-  set(key: K, value: Init, options?: ModeOptions): void {
+export class KeyedHandle<K, V, Init, KInit = K>
+  extends KeyedReaderHandle<K, V, Init, KInit>
+  implements Keyed<K, V, Init, KInit>
+{
+  set(key: KInit, value: Init, options?: ModeOptions): void {
     this.cells.set(key, value, options);
   }
 }

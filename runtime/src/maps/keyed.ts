@@ -4,26 +4,26 @@ import type { BpfMap } from "./core.ts";
 import type { LockOptions, SetOptions } from "./flags.ts";
 
 /** A map from keys to values. */
-export interface KeyedMap<K, V, VInit = V> extends BpfMap {
+export interface KeyedMap<K, V, VInit = V, KInit = K> extends BpfMap {
   /**
    * The value of `key`, or undefined.
    * @throws ValueError when the key does not fit its C type
    */
-  get(key: K, options?: LockOptions): V | undefined;
+  get(key: KInit, options?: LockOptions): V | undefined;
   /**
    * Writes an entry.
    * @throws ValueError when key or value do not fit their C types
    * @throws BpfError E2BIG when the map is full, EEXIST or ENOENT as `mode` asks
    */
-  set(key: K, value: VInit, options?: SetOptions): void;
-  has(key: K): boolean;
+  set(key: KInit, value: VInit, options?: SetOptions): void;
+  has(key: KInit): boolean;
   /** Whether the key was there. */
-  delete(key: K): boolean;
+  delete(key: KInit): boolean;
   /**
    * The value of `key`, which is deleted; undefined when it is not there. Nothing is lost between the two in hash maps
    * since Linux 5.14; in tries and before, what is written between reading and deleting is gone with the key.
    */
-  take(key: K, options?: LockOptions): V | undefined;
+  take(key: KInit, options?: LockOptions): V | undefined;
   keys(): IterableIterator<K>;
   values(options?: LockOptions): IterableIterator<V>;
   /** Each entry that stays in the map once; what comes or goes meanwhile may be given or not. */
@@ -32,14 +32,14 @@ export interface KeyedMap<K, V, VInit = V> extends BpfMap {
   /** How many entries there are: the kernel does not know, so this walks the map. */
   count(): number;
   /** The values of `keys`, in their order; undefined for each that is not there. One call each: the kernel has no batch. */
-  getMany(keys: Iterable<K>, options?: LockOptions): (V | undefined)[];
+  getMany(keys: Iterable<KInit>, options?: LockOptions): (V | undefined)[];
   /**
    * Writes entries in their order, as `set` would one by one, with a call for each thousand or so (a call for each where
    * `mode` is not "any", and before Linux 5.6). Those before one that fails are written.
    */
-  setMany(entries: Iterable<readonly [K, VInit]>, options?: SetOptions): void;
+  setMany(entries: Iterable<readonly [KInit, VInit]>, options?: SetOptions): void;
   /** Deletes `keys` and says how many were there. */
-  deleteMany(keys: Iterable<K>): number;
+  deleteMany(keys: Iterable<KInit>): number;
   /**
    * Takes every entry out of the map. What programs write meanwhile is either given or stays, in hash maps since Linux
    * 5.6; in tries and before, see {@link take}.

@@ -29,11 +29,13 @@ export interface HashMapConstructor {
    * @throws ValueError for an option of the wrong type or range
    * @throws BpfError when the kernel refuses it
    */
-  create<K, V, VInit = V>(options: HashOptions<K, V, VInit>): OwnedMap<HashHandle<K, V, VInit>>;
+  create<K, V, VInit = V, KInit = K>(
+    options: HashOptions<K, V, VInit, KInit>,
+  ): OwnedMap<HashHandle<K, V, VInit, KInit>>;
 }
 
 /** A hash map in the kernel; `HashMap.create` makes one. */
-export type HashMap<K, V, VInit = V> = HashHandle<K, V, VInit>;
+export type HashMap<K, V, VInit = V, KInit = K> = HashHandle<K, V, VInit, KInit>;
 export const HashMap: HashMapConstructor = {
   create: (options) => createMap((options.type === "lru_hash" ? lruHash : hash)(options.key, options.value), options),
 };
@@ -57,13 +59,13 @@ export const ArrayMap: ArrayMapConstructor = {
 /** Makes per-CPU hash maps. */
 export interface PerCpuHashMapConstructor {
   /** Makes a map of type PERCPU_HASH, or LRU_PERCPU_HASH, which belongs to the caller. */
-  create<K, V, VInit = V>(
-    options: KeyedOptions<K, V, VInit> & { readonly type?: "percpu_hash" | "lru_percpu_hash" | undefined },
-  ): OwnedMap<PerCpuHashHandle<K, V, VInit>>;
+  create<K, V, VInit = V, KInit = K>(
+    options: KeyedOptions<K, V, VInit, KInit> & { readonly type?: "percpu_hash" | "lru_percpu_hash" | undefined },
+  ): OwnedMap<PerCpuHashHandle<K, V, VInit, KInit>>;
 }
 
 /** A per-CPU hash map in the kernel; `PerCpuHashMap.create` makes one. */
-export type PerCpuHashMap<K, V, VInit = V> = PerCpuHashHandle<K, V, VInit>;
+export type PerCpuHashMap<K, V, VInit = V, KInit = K> = PerCpuHashHandle<K, V, VInit, KInit>;
 export const PerCpuHashMap: PerCpuHashMapConstructor = {
   create: (options) =>
     createMap((options.type === "lru_percpu_hash" ? lruPercpuHash : percpuHash)(options.key, options.value), options),
@@ -87,11 +89,13 @@ export interface LpmTrieMapConstructor {
    * Makes a map of type LPM_TRIE, which belongs to the caller. Its key begins with the prefix's length in bits, a u32;
    * BPF_F_NO_PREALLOC, which the kernel wants of tries, is set.
    */
-  create<K, V, VInit = V>(options: KeyedOptions<K, V, VInit>): OwnedMap<LpmTrieHandle<K, V, VInit>>;
+  create<K, V, VInit = V, KInit = K>(
+    options: KeyedOptions<K, V, VInit, KInit>,
+  ): OwnedMap<LpmTrieHandle<K, V, VInit, KInit>>;
 }
 
 /** A trie of prefixes in the kernel; `LpmTrieMap.create` makes one. */
-export type LpmTrieMap<K, V, VInit = V> = LpmTrieHandle<K, V, VInit>;
+export type LpmTrieMap<K, V, VInit = V, KInit = K> = LpmTrieHandle<K, V, VInit, KInit>;
 export const LpmTrieMap: LpmTrieMapConstructor = {
   create: (options) =>
     createMap(lpmTrie(options.key, options.value), { ...options, flags: (options.flags ?? 0) | BPF_F_NO_PREALLOC }),

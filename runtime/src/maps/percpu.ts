@@ -22,9 +22,10 @@ export interface PerCpuMap extends BpfMap {
 }
 
 /** A per-CPU hash map: a program sees its own CPU's value, user space all of them. */
-export interface PerCpuHashMap<K, V, VInit = V> extends KeyedMap<K, readonly V[], readonly VInit[]>, PerCpuMap {
+export interface PerCpuHashMap<K, V, VInit = V, KInit = K>
+  extends KeyedMap<K, readonly V[], readonly VInit[], KInit>, PerCpuMap {
   /** Writes the same value for every CPU. */
-  fill(key: K, value: VInit, options?: SetOptions): void;
+  fill(key: KInit, value: VInit, options?: SetOptions): void;
   /** The same map with keys and values as bytes of exactly its sizes. */
   readonly raw: PerCpuHashMap<Uint8Array, Uint8Array>;
 }
@@ -65,22 +66,22 @@ export function perCpu<V, VInit>(codec: Codec<V, VInit>, cpus: number): Codec<re
   });
 }
 
-class PerCpuHashHandle<K, V, VInit>
-  extends KeyedHandle<K, readonly V[], readonly VInit[]>
-  implements PerCpuHashMap<K, V, VInit>
+class PerCpuHashHandle<K, V, VInit, KInit>
+  extends KeyedHandle<K, readonly V[], readonly VInit[], KInit>
+  implements PerCpuHashMap<K, V, VInit, KInit>
 {
   readonly cpus: number;
   readonly #map: MapCore;
   #raw: PerCpuHashMap<Uint8Array, Uint8Array> | undefined;
 
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>) {
     const cpus = possibleCpus(map.library);
     super(map, key, perCpu(value, cpus));
     this.cpus = cpus;
     this.#map = map;
   }
 
-  fill(key: K, value: VInit, options?: SetOptions): void {
+  fill(key: KInit, value: VInit, options?: SetOptions): void {
     this.set(key, new Array<VInit>(this.cpus).fill(value), options);
   }
 
@@ -114,11 +115,11 @@ class PerCpuArrayHandle<V, VInit>
   }
 }
 
-function hashSpec<K, V, VInit>(
+function hashSpec<K, V, VInit, KInit>(
   type: string,
-  key: Codec<K>,
+  key: Codec<K, KInit>,
   value: Codec<V, VInit>,
-): MapSpec<PerCpuHashMap<K, V, VInit>> {
+): MapSpec<PerCpuHashMap<K, V, VInit, KInit>> {
   return {
     type,
     keySize: key.size,
@@ -130,18 +131,18 @@ function hashSpec<K, V, VInit>(
 }
 
 /** A map of type PERCPU_HASH. For generated code. */
-export function percpuHash<K, V, VInit = V>(
-  key: Codec<K>,
+export function percpuHash<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
   value: Codec<V, VInit>,
-): MapSpec<PerCpuHashMap<K, V, VInit>> {
+): MapSpec<PerCpuHashMap<K, V, VInit, KInit>> {
   return hashSpec("percpu_hash", key, value);
 }
 
 /** A map of type LRU_PERCPU_HASH. For generated code. */
-export function lruPercpuHash<K, V, VInit = V>(
-  key: Codec<K>,
+export function lruPercpuHash<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
   value: Codec<V, VInit>,
-): MapSpec<PerCpuHashMap<K, V, VInit>> {
+): MapSpec<PerCpuHashMap<K, V, VInit, KInit>> {
   return hashSpec("lru_percpu_hash", key, value);
 }
 

@@ -24,7 +24,7 @@ export interface SockMap extends Slots<bigint, SocketDescriptor> {
 }
 
 /** Sockets by key; otherwise as {@link SockMap}. */
-export type SockHash<K> = Keyed<K, bigint, SocketDescriptor>;
+export type SockHash<K, KInit = K> = Keyed<K, bigint, SocketDescriptor, KInit>;
 
 /**
  * Sockets of one SO_REUSEPORT group, of which an sk_reuseport program selects. `set` takes sockets bound with
@@ -85,7 +85,7 @@ function slots(type: string): MapSpec<SockMap> {
 }
 
 /** A map of type SOCKHASH. For generated code. */
-export function sockHash<K>(key: Codec<K>): MapSpec<SockHash<K>> {
+export function sockHash<K, KInit = K>(key: Codec<K, KInit>): MapSpec<SockHash<K, KInit>> {
   return {
     type: "sockhash",
     keySize: key.size,

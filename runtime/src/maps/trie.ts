@@ -9,13 +9,13 @@ import type { KeyedMap } from "./keyed.ts";
 import { rawBytes } from "./raw.ts";
 
 /** A trie of prefixes. */
-export interface LpmTrieMap<K, V, VInit = V> extends KeyedMap<K, V, VInit> {
+export interface LpmTrieMap<K, V, VInit = V, KInit = K> extends KeyedMap<K, V, VInit, KInit> {
   /** The value of the longest prefix that contains `key`, or undefined. */
-  get(key: K, options?: LockOptions): V | undefined;
+  get(key: KInit, options?: LockOptions): V | undefined;
   /** Whether a prefix contains `key`. */
-  has(key: K): boolean;
+  has(key: KInit): boolean;
   /** Deletes exactly this prefix; whether it was there. */
-  delete(key: K): boolean;
+  delete(key: KInit): boolean;
   /**
    * The key of a prefix of IP addresses, for maps whose key is a u32 of prefix length and 4 or 16 bytes of address:
    * "10.0.0.0/8", "2001:db8::/32". An address alone is its own prefix, as lookups want it: "10.1.2.3".
@@ -26,17 +26,20 @@ export interface LpmTrieMap<K, V, VInit = V> extends KeyedMap<K, V, VInit> {
    */
   cidr(text: string): K;
   /** The prefix in a key, as {@link cidr} takes it. */
-  cidrOf(key: K): string;
+  cidrOf(key: KInit): string;
   /** The same map with keys and values as bytes of exactly its sizes. */
   readonly raw: LpmTrieMap<Uint8Array, Uint8Array>;
 }
 
-class LpmTrieHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements LpmTrieMap<K, V, VInit> {
+class LpmTrieHandle<K, V, VInit, KInit>
+  extends KeyedHandle<K, V, VInit, KInit>
+  implements LpmTrieMap<K, V, VInit, KInit>
+{
   readonly #map: MapCore;
-  readonly #key: Codec<K>;
+  readonly #key: Codec<K, KInit>;
   #raw: LpmTrieMap<Uint8Array, Uint8Array> | undefined;
 
-  constructor(map: MapCore, key: Codec<K>, value: Codec<V, VInit>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>) {
     super(map, key, value);
     this.#map = map;
     this.#key = key;
@@ -46,7 +49,7 @@ class LpmTrieHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements Lpm
     return this.#key.decode(cidrBytes(text, this.#map.keySize, `map ${this.#map.name}: cidr`));
   }
 
-  cidrOf(key: K): string {
+  cidrOf(key: KInit): string {
     return cidrText(this.#key.encode(key), `map ${this.#map.name}: cidrOf`);
   }
 
@@ -57,7 +60,10 @@ class LpmTrieHandle<K, V, VInit> extends KeyedHandle<K, V, VInit> implements Lpm
 }
 
 /** A map of type LPM_TRIE. For generated code. */
-export function lpmTrie<K, V, VInit = V>(key: Codec<K>, value: Codec<V, VInit>): MapSpec<LpmTrieMap<K, V, VInit>> {
+export function lpmTrie<K, V, VInit = V, KInit = K>(
+  key: Codec<K, KInit>,
+  value: Codec<V, VInit>,
+): MapSpec<LpmTrieMap<K, V, VInit, KInit>> {
   return {
     type: "lpm_trie",
     keySize: key.size,
