@@ -95,10 +95,19 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
     case E2BIG:
       return map === undefined
         ? "a map or program is larger than the kernel allows"
-        : `${map.maxEntries} entries of ${map.keySize} + ${map.valueSize} bytes are more than the kernel allows: lower maxEntries`;
+        : isTooBigForCpus(map)
+          ? `a value of ${map.valueSize} bytes is more than the ${largestPerCpu} that the kernel has for each CPU`
+          : `${map.maxEntries} entries of ${map.keySize} + ${map.valueSize} bytes are more than the kernel allows: lower maxEntries`;
     default:
       return undefined;
   }
+}
+
+// include/linux/percpu.h, PCPU_MIN_UNIT_SIZE
+const largestPerCpu = 32768;
+
+function isTooBigForCpus({ type, valueSize }: FailedMap): boolean {
+  return type?.name.includes("percpu") === true && valueSize > largestPerCpu;
 }
 
 /** In the order of likelihood: rights, then what else stands in the way of who has them. */

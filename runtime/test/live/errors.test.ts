@@ -300,6 +300,18 @@ describe("a map that the kernel refuses", () => {
     });
   });
 
+  test.each([
+    ["percpu_array", "PERCPU_ARRAY"],
+    ["percpu_hash", "PERCPU_HASH"],
+  ])("for the size of a value, of type %s, says how much a CPU has", (type, kind) => {
+    const definition = `__uint(type, BPF_MAP_TYPE_${kind}); __uint(key_size, 4); __uint(value_size, 40000); __uint(max_entries, 1);`;
+    expect(refusalOf(definition, type)).toMatchObject({
+      code: "E2BIG",
+      message:
+        "test: bpf_object__load: E2BIG (a value of 40000 bytes is more than the 32768 that the kernel has for each CPU)",
+    });
+  });
+
   test("for its size, says what it would hold", () => {
     const definition =
       "__uint(type, BPF_MAP_TYPE_HASH); __uint(key_size, 4); __uint(value_size, 8); __uint(max_entries, 0xffffffff);";
