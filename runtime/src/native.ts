@@ -155,7 +155,8 @@ const libcFunctions = {
   vasprintf: ["int", ["ptr", "ptr", "ptr"]],
   calloc: ["ptr", ["size", "size"]],
   free: ["void", ["ptr"]],
-  fcntl: ["int", ["int", "int", "int"]],
+  // Variadic: a number or an address, which goes in a register either way.
+  fcntl: ["int", ["int", "int", "long"]],
   close: ["int", ["int"]],
   getpagesize: ["int", []],
   epoll_create1: ["int", ["int"]],

@@ -79,12 +79,12 @@ export class Consumer<S extends EventSource> {
       odd++;
       wanted.onUnknown(record);
     };
-    this.#claim({ close: () => source.halt() });
+    this.#claim({ close: () => source.halt() }, source);
     try {
       this.#kind.begin?.(source, options);
       return this.#read(fn, { ...wanted, onUnknown })(source, Math.min(max, most)) - odd;
     } finally {
-      this.#reader = undefined;
+      this.#leave();
     }
   }
 
@@ -92,8 +92,8 @@ export class Consumer<S extends EventSource> {
     this.#check("subscribe", fn, options);
     const { source } = this;
     const read = this.#read(fn, this.#wanted(options.lazy === true, options));
-    const subscription = new LiveSubscription(source, read, options.signal, () => (this.#reader = undefined));
-    this.#claim(subscription);
+    const subscription = new LiveSubscription(source, read, options.signal, () => this.#leave());
+    this.#claim(subscription, source);
     try {
       this.#kind.begin?.(source, options);
       subscription.start();
@@ -110,7 +110,7 @@ export class Consumer<S extends EventSource> {
     checkOptions(`map ${this.#map.name}: events`, options);
     const start = (take: (event: E) => void, stream: Stream<E>): { source: EventSource; read: Reader } => {
       const { source } = this;
-      this.#claim(stream);
+      this.#claim(stream, source);
       this.#kind.begin?.(source, options);
       return {
         source,
@@ -118,15 +118,22 @@ export class Consumer<S extends EventSource> {
       };
     };
     return eventStream<E>(start, options.signal, (stream) => {
-      if (this.#reader === stream) this.#reader = undefined;
+      if (this.#reader === stream) this.#leave();
     });
   }
 
-  #claim(reader: { close(): void }): void {
+  #claim(reader: { close(): void }, source: S): void {
     if (this.#reader !== undefined) {
       throw new StateError(`map ${this.#map.name}: has a consumer already, one at a time (close it first)`);
     }
+    source.take();
     this.#reader = reader;
+  }
+
+  /** A pass under way has yet to say what it has read. */
+  #leave(): void {
+    this.#reader = undefined;
+    if (!this.#reading) this.#source?.leave();
   }
 
   #check(verb: string, fn: unknown, options: unknown): void {
@@ -147,6 +154,8 @@ export class Consumer<S extends EventSource> {
         return read(source, max);
       } finally {
         this.#reading = false;
+        if (source.displaced) this.#reader?.close();
+        if (this.#reader === undefined) source.leave();
       }
     };
   }

@@ -4,7 +4,8 @@
 import type { Memory } from "../memory.ts";
 import { hostMemory } from "../native.ts";
 import { type Flyweight, newCursor } from "./lazy.ts";
-import type { EventSource } from "./source.ts";
+import { alone, type EventSource } from "./source.ts";
+import type { UnknownRecord } from "./types.ts";
 
 export type Handler = (event: unknown, cpu?: number) => void;
 
@@ -14,7 +15,7 @@ export interface View {
 }
 
 /** Takes a record that is none of its buffer's types. */
-export type OnOdd = (m: Memory, at: number, length: number, cpu: number) => void;
+export type OnOdd = (bytes: UnknownRecord["bytes"], cpu: number) => void;
 
 /**
  * Hands out `found` records of the source's run as events of their own, until it is halted; gives how many those were. What
@@ -22,7 +23,7 @@ export type OnOdd = (m: Memory, at: number, length: number, cpu: number) => void
  * is copied by its text.
  */
 function handOut(source: EventSource, found: number, view: View | undefined, handler: Handler, onOdd: OnOdd): number {
-  const { m, length, stride, cpu } = source.run;
+  const { m, length, stride, cpu, places, place, unmoved } = source.run;
   let { at } = source.run;
   let count = 0;
   try {
@@ -35,7 +36,9 @@ function handOut(source: EventSource, found: number, view: View | undefined, han
       } catch {
         event = undefined;
       }
-      if (event === undefined) onOdd(m, at, length, cpu);
+      const odd = event === undefined ? m.bytes(at, length) : undefined;
+      if (places[place] !== unmoved) source.check();
+      if (odd !== undefined) onOdd(odd, cpu);
       else if (cpu < 0) handler(event);
       else handler(event, cpu);
     }
@@ -60,6 +63,8 @@ function show(source: EventSource, found: number, flyweight: Flyweight, handler:
       if (cpu < 0) handler(event);
       else handler(event, cpu);
     }
+    // Not each by itself, as that would cost a third: a field may have been read when it was overwritten, whatever is looked at.
+    source.check();
   } finally {
     source.release(count);
   }
@@ -136,6 +141,6 @@ function copyOf<F extends (...args: never[]) => number>(fn: F, works: (copy: F) 
 
 /** A run of one record, for a try. */
 function record(): EventSource {
-  const run = { m: hostMemory(new Uint8Array(8)), at: 0, length: 8, stride: 8, cpu: 0 };
-  return { run, halted: false, release: () => undefined } as unknown as EventSource;
+  const run = { m: hostMemory(new Uint8Array(8)), at: 0, length: 8, stride: 8, cpu: 0, ...alone };
+  return { run, halted: false, release: () => undefined, check: () => undefined } as unknown as EventSource;
 }

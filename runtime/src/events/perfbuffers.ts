@@ -8,7 +8,7 @@ import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, libc, pageSize } from "../native.ts";
 import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer } from "./cpubuffer.ts";
-import type { EventSource, Run } from "./source.ts";
+import { alone, type EventSource, type Run } from "./source.ts";
 
 /** How large the buffers are, and how often they wake their consumer. */
 export interface PerfOptions {
@@ -39,6 +39,7 @@ export class PerfBuffers implements EventSource {
   };
   readonly run: Run;
   halted = false;
+  readonly displaced = false;
   readonly #buffers: readonly CpuBuffer[];
   #open = true;
   #first = 0;
@@ -51,7 +52,7 @@ export class PerfBuffers implements EventSource {
     const wakeupEvents = checkWakeup(map, options.wakeupEvents ?? 1);
     const cpus = Math.min(possibleCpus(map.library), map.maxEntries);
     const scratch = makeScratch();
-    this.run = { m: scratch, at: 0, length: 0, stride: 0, cpu: 0 };
+    this.run = { m: scratch, at: 0, length: 0, stride: 0, cpu: 0, ...alone };
     const shared = { run: this.run, scratch, onLost: this.#count };
     const buffers: CpuBuffer[] = [];
     this.lost = new Array<number>(cpus).fill(0);
@@ -70,6 +71,11 @@ export class PerfBuffers implements EventSource {
       throw e;
     }
   }
+
+  // Nobody else can read these: each who opens the map has buffers of his own.
+  take(): void {}
+  leave(): void {}
+  check(): void {}
 
   begin(): void {
     this.halted = !this.#open;

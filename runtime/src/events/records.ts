@@ -124,8 +124,8 @@ export function reader(types: RecordTypes, handler: Handler, { lazy, onUnknown }
 // The rare ones, out of the way of the others.
 function oddReader(types: RecordTypes, handler: Handler, onUnknown: Wanted["onUnknown"]): OnOdd {
   let whole: Memory | undefined;
-  return (m, at, length, cpu) => {
-    const bytes = m.bytes(at, length);
+  return (bytes, cpu) => {
+    const { length } = bytes;
     let reason = types.reason(length);
     const codec = types.typeOf(length) ?? types.cutTypeOf(length);
     let event: unknown;

@@ -10,7 +10,7 @@ import type { ConsumeOptions, EventsOptions, SubscribeOptions, Subscription } fr
 
 /**
  * A ring buffer that programs fill and this process empties, in the order of their reservations. It has one consumer at a
- * time: another is a StateError. What no handler was given stays in the buffer, and when that is full programs drop events.
+ * time in the whole system: another is a StateError, and so it is when a reader of another library took its records. What no handler was given stays in the buffer, and when that is full programs drop events.
  *
  * A record longer than its type is read from its start, and one that ends in the text at the end of its type is read as
  * far as it goes. Of several types a record has the one of just its length. What has no type is for the option `unknown`.

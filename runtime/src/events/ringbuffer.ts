@@ -1,11 +1,12 @@
 // The consumer's side of a BPF ring buffer (kernel/bpf/ringbuf.c), as libbpf's ring_buffer has it, on mappings of its own.
 // In: pages that programs write to; out: records, where they lie.
 
-import { UnsupportedError } from "../errors.ts";
+import { StateError, UnsupportedError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import type { Memory } from "../memory.ts";
 import { hostMemory, pageSize } from "../native.ts";
 import { type Mapping, mapParts } from "../native/mapping.ts";
+import { type Lease, leaseOf } from "./lease.ts";
 import type { EventSource, Run } from "./source.ts";
 
 // linux/bpf.h; the header of a record is its length with these bits, and a word that is the kernel's.
@@ -18,6 +19,9 @@ const lengthBits = 0x3fff_ffff;
 // it is read.
 const publishedAt = 1 << 16;
 const longestRun = 1 << 14;
+
+// Where processors reorder what they read, an atomic write stands between.
+const fence: Int32Array = /*@__PURE__*/ new Int32Array(1);
 
 // The data is mapped twice, and one Memory is less than 4 GiB.
 const largest = 1 << 30;
@@ -35,6 +39,7 @@ export class RingBuffer implements EventSource {
   readonly #mappings: readonly Mapping[];
   /** The positions count bytes and never wrap in practice; of the low halves only differences matter: a buffer is smaller. */
   readonly #consumer: BigUint64Array;
+  readonly #consumerLow: Int32Array;
   readonly #producer: BigUint64Array;
   readonly #producerLow: Int32Array;
   readonly #low: number;
@@ -45,7 +50,12 @@ export class RingBuffer implements EventSource {
   readonly #mask: number;
   readonly run: Run;
   halted = false;
+  displaced = false;
+  readonly #map: MapCore;
+  readonly #size: number;
   #open = true;
+  readonly #lease: Lease;
+  #taken = false;
   /** Up to where programs may overwrite. */
   #position = 0;
   /** Of the pass: where it is, where it ends, and what it has published. They wrap as 32-bit integers do. */
@@ -55,6 +65,9 @@ export class RingBuffer implements EventSource {
 
   constructor(map: MapCore) {
     const size = dataSize(map);
+    this.#map = map;
+    this.#lease = leaseOf(map);
+    this.#size = size;
     this.fd = map.use();
     const page = pageSize();
     // Only the consumer's page may be written to (`ringbuf_map_mmap_kern`).
@@ -65,22 +78,47 @@ export class RingBuffer implements EventSource {
     if (typeof mappings === "number") throw map.failure(-mappings, "mmap", "open");
     const [own, shared] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer];
     this.#consumer = new BigUint64Array(own, 0, 1);
+    this.#consumerLow = new Int32Array(own, 0, 2);
     this.#producer = new BigUint64Array(shared, 0, 1);
     this.#producerLow = new Int32Array(shared, 0, 2);
     this.#data = hostMemory(new Uint8Array(shared, page));
-    this.run = { m: this.#data, at: 0, length: 0, stride: 0, cpu: -1 };
     this.#ordered = process.arch === "x64" || process.arch === "ia32";
     this.#low = this.#data.littleEndian ? 0 : 1;
+    // Without a place all are checked by a call.
+    const watched = { places: this.#consumerLow, place: this.#ordered ? this.#low : -1, unmoved: 0 };
+    this.run = { m: this.#data, at: 0, length: 0, stride: 0, cpu: -1, ...watched };
     this.#mask = size - 1;
     this.#mappings = mappings;
   }
 
-  begin(): void {
-    this.halted = !this.#open;
-    // Another process may have read meanwhile.
+  take(): void {
+    if (this.#taken) return;
+    this.#lease.take();
+    this.#taken = true;
+    this.displaced = false;
+    // Another may have read before.
     this.#position = Number(Atomics.load(this.#consumer, 0));
     this.#at = this.#published = this.#position | 0;
+  }
+
+  leave(): void {
+    if (this.#taken) this.#lease.giveBack();
+    this.#taken = false;
+  }
+
+  begin(): void {
+    this.halted = !this.#open || this.displaced;
+    if (this.halted) return;
+    this.check();
     this.#end = Atomics.load(this.#producerLow, this.#low);
+    if ((this.#end - this.#at) >>> 0 > this.#size) this.#lose();
+  }
+
+  // A consumer gives room to programs by moving its position, the others' too: what they have not read may be overwritten.
+  check(): void {
+    // A processor that reorders what it reads must have read the record before the position.
+    if (!this.#ordered) Atomics.add(fence, 0, 0);
+    if (this.#consumerLow[this.#low] !== this.#published && this.#open) this.#lose();
   }
 
   /** Ends before a record that a program has reserved and not yet submitted. */
@@ -98,10 +136,13 @@ export class RingBuffer implements EventSource {
       if ((header & BPF_RINGBUF_BUSY_BIT) !== 0) break;
       const length = header & lengthBits;
       const stride = (length + BPF_RINGBUF_HDR_SZ + 7) & -8;
+      // No record: the position is in the midst of one.
+      if (stride > (end - at) >>> 0) this.#lose();
       if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) {
         at = (at + stride) | 0;
         continue;
       }
+      run.unmoved = this.#published;
       run.at = from + BPF_RINGBUF_HDR_SZ;
       run.length = length;
       run.stride = stride;
@@ -118,6 +159,7 @@ export class RingBuffer implements EventSource {
   }
 
   release(count: number): void {
+    if (this.displaced) return;
     this.#at = (this.#at + count * this.run.stride) | 0;
     if (((this.#at - this.#published) | 0) >= publishedAt) this.#publish();
   }
@@ -142,12 +184,24 @@ export class RingBuffer implements EventSource {
   close(): void {
     this.#open = false;
     this.halt();
+    this.leave();
     for (const mapping of this.#mappings) mapping.close();
   }
 
   #publish(): void {
+    if (!this.#open) return;
+    const before = BigInt(this.#position);
     this.#position += (this.#at - this.#published) >>> 0;
     this.#published = this.#at;
-    Atomics.store(this.#consumer, 0, BigInt(this.#position));
+    // Never over another's position: that may be further on, and programs find no room when it goes back by more than there is.
+    if (Atomics.compareExchange(this.#consumer, 0, before, BigInt(this.#position)) !== before) this.#lose();
+  }
+
+  #lose(): never {
+    this.displaced = true;
+    this.halt();
+    this.#at = this.#published;
+    const what = "somebody else reads it too, another process or library, and has moved the position of this consumer";
+    throw new StateError(`map ${this.#map.name}: ${what}, which has ended (read it in one place)`);
   }
 }
