@@ -4,6 +4,7 @@
 import { StateError, UnsupportedError, ValueError } from "./errors.ts";
 import { type FunctionName, functions } from "./library/functions.ts";
 import { type CFunction, isMainThread, libc, openShared, type SharedLibrary, type Signature } from "./native.ts";
+import { prepareThreadEnd } from "./library/threadend.ts";
 
 const soname = "libbpf.so.1";
 
@@ -55,6 +56,11 @@ export class Library {
     throw new UnsupportedError(`${name}: needs libbpf >= ${major}.${minor}, found ${this.version}`);
   }
 
+  /** The address of a libbpf function, for C to call. */
+  addressOf(name: FunctionName): number {
+    return this.#shared.address(name);
+  }
+
   // A thread that is terminated while koffi binds a function ends the whole process: a worker does all of it at once, before
   // anybody can know that it is up.
   #bindAll(): void {
@@ -62,6 +68,7 @@ export class Library {
       this.#bound.set(name, this.#shared.bind(name, functions[name]));
     }
     libc();
+    prepareThreadEnd(this);
   }
 }
 

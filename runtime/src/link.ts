@@ -125,6 +125,7 @@ class LinkHandle implements Link, LiveLink {
     }
     pinLink(this.#library, fd, path, this.#where());
     this.#pinPath = path;
+    this.#use().pinned?.(true);
   }
 
   unpin(): void {
@@ -132,6 +133,7 @@ class LinkHandle implements Link, LiveLink {
     if (this.#pinPath === undefined) throw new StateError(`program ${this.program}: link is not pinned`);
     unpinLink(this.#pinPath, this.#where());
     this.#pinPath = undefined;
+    this.#use().pinned?.(false);
   }
 
   update(program: Program | StructOps): void {

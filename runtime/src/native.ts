@@ -41,6 +41,8 @@ export type Bound<T extends Readonly<Record<string, Signature>>> = { readonly [N
 /** A shared library; `bind` gives undefined for a symbol that it does not have. */
 export interface SharedLibrary {
   bind<S extends Signature>(name: string, signature: S): CFunction<S> | undefined;
+  /** Of a symbol that the library has. */
+  address(name: string): number;
 }
 
 const koffiTypes: { readonly [T in keyof CTypes]: string } = {
@@ -79,6 +81,7 @@ function koffi(): Koffi {
 export function openShared(path: string | null): SharedLibrary {
   const library = koffi().load(path);
   return {
+    address: (name) => Number(koffi().address(library.symbol(name))),
     bind<S extends Signature>(name: string, signature: S) {
       let address: unknown;
       try {

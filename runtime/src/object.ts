@@ -7,6 +7,8 @@ import { callAll } from "./library/callall.ts";
 import { canListen, type Log, withLogBut, withoutLog } from "./library/print.ts";
 import type { LoadedMap } from "./maps/core.ts";
 import { addressOf } from "./native.ts";
+import { closeObjectAtEnd } from "./library/threadend.ts";
+import { closeAtExit, type Disarm } from "./native/atexit.ts";
 import { loadError } from "./object/failure.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
@@ -41,6 +43,7 @@ export class BpfObject implements ProgramOwner {
   structOps: readonly StructOpsCore[] = [];
   // `struct bpf_object *`
   readonly #pointer: number;
+  readonly #disarm: readonly Disarm[];
   #phase: Phase = "open";
   #closeAfterLoad = false;
   #closing: Promise<void> | undefined;
@@ -53,6 +56,7 @@ export class BpfObject implements ProgramOwner {
     this.name = name;
     this.#bytes = bytes;
     this.#pointer = openObject(library, bytes, name, options);
+    this.#disarm = [closeObjectAtEnd(library, this.#pointer), closeAtExit(this)];
   }
 
   get phase(): Phase {
@@ -186,7 +190,11 @@ export class BpfObject implements ProgramOwner {
 
   #free(): void {
     const pointer = this.#pointer;
-    const close = this.library.fn("bpf_object__close");
+    const closeObject = this.library.fn("bpf_object__close");
+    const close = (pointer: number): void => {
+      for (const disarm of this.#disarm) disarm();
+      closeObject(pointer);
+    };
     callAll([
       ...[...this.maps, ...this.sections].map((part) => () => part.close()),
       // A detachAsync under way may still use the object's memory.

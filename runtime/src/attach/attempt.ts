@@ -87,7 +87,7 @@ export function createLink(core: ProgramCore, { target, attachType, flags = 0, f
 export function create(core: ProgramCore, creation: Creation): Attached {
   const fd = createLink(core, creation);
   if (fd < 0) throw attachFailure(core, "BPF_LINK_CREATE", creation.name, -fd);
-  return makeLink(core, kernelLink(fd));
+  return makeLink(core, kernelLink(core.owner.library, fd));
 }
 
 /**

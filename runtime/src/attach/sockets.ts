@@ -23,7 +23,7 @@ export function attachSockmap(core: ProgramCore, given: SockmapOptions): Attache
   const mapId = idOf(library, mapFd) ?? 0;
   // Links of sockmaps came with Linux 6.10; EINVAL is what it was before, and what is wrong is wrong for both ways.
   const linkFd = createLink(core, { target: mapFd, name: "", attachType });
-  if (linkFd >= 0) return makeLink(core, kernelLink(linkFd));
+  if (linkFd >= 0) return makeLink(core, kernelLink(core.owner.library, linkFd));
   if (linkFd !== -EINVAL) throw attachFailure(core, "BPF_LINK_CREATE", `map ${mapId}`, -linkFd);
   const result = library.fn("bpf_prog_attach")(programFd, mapFd, attachType, 0);
   if (result < 0) throw attachFailure(core, "bpf_prog_attach", `map ${mapId}`, -result);

@@ -8,6 +8,8 @@ import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
 import { hostMemory, libc, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
+import { closeFdAtEnd } from "../library/threadend.ts";
+import type { Disarm } from "../native/atexit.ts";
 import type { Run } from "./source.ts";
 
 // linux/perf_event.h
@@ -42,6 +44,7 @@ export class CpuBuffer {
   readonly cpu: number;
   readonly fd: number;
   readonly #mapping: Mapping;
+  readonly #disarm: Disarm;
   /** Head, which the kernel writes, and tail, up to which it may overwrite. */
   readonly #positions: BigUint64Array;
   /** The head in halves. */
@@ -60,10 +63,11 @@ export class CpuBuffer {
   #published = 0;
   #open = true;
 
-  constructor(cpu: number, fd: number, mapping: Mapping, page: number, shared: Shared) {
+  constructor(cpu: number, fd: number, mapping: Mapping, page: number, disarm: Disarm, shared: Shared) {
     this.cpu = cpu;
     this.fd = fd;
     this.#mapping = mapping;
+    this.#disarm = disarm;
     this.#positions = new BigUint64Array(mapping.buffer, positionsAt, 2);
     this.#heads = new Int32Array(mapping.buffer, positionsAt, 2);
     this.#data = hostMemory(new Uint8Array(mapping.buffer, page));
@@ -119,6 +123,7 @@ export class CpuBuffer {
     if (!this.#open) return;
     this.#open = false;
     this.#mapping.close();
+    this.#disarm();
     libc().close(this.fd);
   }
 
@@ -196,7 +201,9 @@ export function openCpuBuffer(
   if (fd < 0) throw map.failure(fd, "perf_event_open", "open", hintOf(-fd));
   const page = pageSize();
   const mapping = mapMemory(fd, (pages + 1) * page, true);
-  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, shared);
+  if (typeof mapping !== "number") {
+    return new CpuBuffer(cpu, fd, mapping, page, closeFdAtEnd(map.library, fd), shared);
+  }
   libc().close(fd);
   const hint =
     mapping === EPERM

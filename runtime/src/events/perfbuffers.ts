@@ -7,6 +7,8 @@ import { epollAdd, epollCreate } from "../library/epoll.ts";
 import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
 import { addressOf, libc, pageSize } from "../native.ts";
+import { closeFdAtEnd } from "../library/threadend.ts";
+import type { Disarm } from "../native/atexit.ts";
 import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer } from "./cpubuffer.ts";
 import { alone, type EventSource, type Run } from "./source.ts";
 
@@ -41,6 +43,7 @@ export class PerfBuffers implements EventSource {
   halted = false;
   readonly displaced = false;
   readonly #buffers: readonly CpuBuffer[];
+  readonly #disarm: Disarm;
   #open = true;
   #first = 0;
   /** Of the pass under way: the buffer, and how many are still to come. */
@@ -59,6 +62,7 @@ export class PerfBuffers implements EventSource {
     this.#buffers = buffers;
     this.fd = epollCreate();
     if (this.fd < 0) throw map.failure(this.fd, "epoll_create1", "open");
+    this.#disarm = closeFdAtEnd(map.library, this.fd);
     try {
       for (let cpu = 0; cpu < cpus; cpu++) {
         const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, shared);
@@ -119,6 +123,7 @@ export class PerfBuffers implements EventSource {
     this.#open = false;
     this.halt();
     for (const buffer of this.#buffers) buffer.close();
+    this.#disarm();
     libc().close(this.fd);
   }
 

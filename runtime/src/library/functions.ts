@@ -16,9 +16,14 @@ export const functions = {
   bpf_object__open_mem: ["ptr", ["ptr", "size", "ptr"]],
   bpf_object__load: ["int", ["ptr"]],
   bpf_object__close: ["void", ["ptr"]],
+  bpf_object__destroy_skeleton: ["void", ["ptr"]],
   bpf_object__btf_fd: ["int", ["ptr"]],
   bpf_object__find_map_by_name: ["ptr", ["ptr", "str"]],
   bpf_object__find_program_by_name: ["ptr", ["ptr", "str"]],
+
+  btf__new_empty: ["ptr", []],
+  btf__set_fd: ["void", ["ptr", "int"]],
+  btf__free: ["void", ["ptr"]],
 
   bpf_map__fd: ["int", ["ptr"]],
   bpf_map__type: ["int", ["ptr"]],

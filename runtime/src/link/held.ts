@@ -4,6 +4,7 @@
 import type { Library } from "../library.ts";
 import { type Log, withLog, withoutLog } from "../library/print.ts";
 import { libc, viewOf } from "../native.ts";
+import { closeFdAtEnd, destroyLinkAtEnd } from "../library/threadend.ts";
 import type { ProgramCore } from "../program/core.ts";
 import type { LinkInfo } from "./info.ts";
 
@@ -22,6 +23,8 @@ export interface Held {
   detachAsync(): Promise<Ended>;
   /** Frees what this process has of a pinned link, which stays attached. */
   letGo(): void;
+  /** Hears that the link is pinned now, and so outlives this process, or is no more. */
+  pinned?(isPinned: boolean): void;
   /** Puts another program in its place where there is no link that could. */
   replace?(program: ProgramCore): Ended;
   /**
@@ -38,18 +41,33 @@ const destroy = "bpf_link__destroy";
 /** A `struct bpf_link *`. `perf` says that it may be a `struct bpf_link_perf`. */
 export function libbpfLink(library: Library, pointer: number, perf: boolean): Held {
   const fd = library.fn("bpf_link__fd")(pointer);
+  let disarm = destroyLinkAtEnd(library, pointer);
   return {
     fd: fd < 0 ? undefined : fd,
     detach() {
+      disarm();
       const { result, log } = withLog(library, () => library.fn(destroy)(pointer));
       return { result, syscall: destroy, log };
     },
     async detachAsync() {
+      disarm();
       return { result: await withoutLog(library.fn(destroy), pointer), syscall: destroy };
+    },
+    // Destroying it would end a perf event, although it is pinned.
+    pinned(isPinned) {
+      disarm();
+      if (!isPinned) {
+        disarm = destroyLinkAtEnd(library, pointer);
+        return;
+      }
+      const perfFd = perf ? perfEventFd(pointer, fd) : undefined;
+      const each = [fd, perfFd].flatMap((fd) => (fd === undefined ? [] : [closeFdAtEnd(library, fd)]));
+      disarm = () => each.forEach((disarm) => disarm());
     },
     // bpf_link__destroy would disable its perf event, pinned or not, and after bpf_link__disconnect it leaves the
     // descriptors open, so they are closed here.
     letGo() {
+      disarm();
       const perfFd = perf ? perfEventFd(pointer, fd) : undefined;
       library.fn("bpf_link__disconnect")(pointer);
       library.fn(destroy)(pointer);
@@ -68,13 +86,21 @@ export function usdtLink(library: Library, pointer: number): Held {
 }
 
 /** A link's descriptor, which keeps it alive. */
-export function kernelLink(fd: number): Held {
-  const { close } = libc();
+export function kernelLink(library: Library, fd: number): Held {
+  const { close: closeFd } = libc();
+  const disarm = closeFdAtEnd(library, fd);
+  const close = (fd: number): number => {
+    disarm();
+    return closeFd(fd);
+  };
   return {
     fd,
     detach: () => ({ result: close(fd), syscall: "close" }),
     // The last reference waits for whoever runs the program now.
-    detachAsync: async () => ({ result: await withoutLog(close, fd), syscall: "close" }),
+    async detachAsync() {
+      disarm();
+      return { result: await withoutLog(closeFd, fd), syscall: "close" };
+    },
     letGo: () => void close(fd),
   };
 }

@@ -4,6 +4,8 @@ import { StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 import { libc } from "../native.ts";
+import { closeFdAtEnd } from "../library/threadend.ts";
+import { closeAtExit, type Disarm } from "../native/atexit.ts";
 import { LoadedMap, type MapSpec } from "./core.ts";
 
 /** A map handle of kind `H` that its user closes. */
@@ -16,6 +18,8 @@ export interface Closeable extends Disposable {
 }
 
 class DescribedMap extends LoadedMap {
+  readonly #disarm: readonly Disarm[] = [closeFdAtEnd(this.library, this.rawFd), closeAtExit(this)];
+
   override use(): number {
     if (this.rawFd >= 0) return this.rawFd;
     throw new StateError(`map ${this.name}: closed`);
@@ -27,6 +31,7 @@ class DescribedMap extends LoadedMap {
     unwatch(this);
     // First what still watches the descriptor.
     super.close();
+    for (const disarm of this.#disarm) disarm();
     libc().close(fd);
   }
 }

@@ -2,6 +2,7 @@
 // process, so closing puts anonymous memory in its place, and that is unmapped when nothing can reach the view any more.
 
 import { lastErrno, libc, viewOf } from "../native.ts";
+import { closeAtExit } from "./atexit.ts";
 
 // asm-generic/mman-common.h and mman.h; mips and parisc, which have other numbers, have no BPF JIT worth the name.
 const PROT_READ = 1;
@@ -78,15 +79,19 @@ export function mapMemory(fd: number, size: number, writable: boolean, offset = 
   const region: Region = { address, size: length };
   const buffer = viewOf(address, size);
   let open = true;
-  return {
+  const mapping: Mapping = {
     buffer,
     close() {
       if (!open) return;
       open = false;
+      disarm();
       const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
       mmap(address, length, PROT_READ | PROT_WRITE, flags, -1, 0);
       unreachable ??= new FinalizationRegistry(({ address, size }) => libc().munmap(address, size));
       unreachable.register(buffer, region);
     },
   };
+  // What is mapped keeps its map in the kernel.
+  const disarm = closeAtExit(mapping);
+  return mapping;
 }
