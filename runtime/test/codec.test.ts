@@ -1,5 +1,6 @@
 // Codecs: bytes of every type in both byte orders, exact error texts, and the properties that callers rely on.
 
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { bytes, chars, list } from "../src/codec/arrays.ts";
@@ -720,6 +721,26 @@ describe("presentation", () => {
       ["ff"],
       { b: null, c: null },
     ]);
+  });
+
+  const day = new Date("2026-02-03T04:05:06.007Z");
+  it.each<[string, unknown, unknown]>([
+    ["a Date", { at: day }, { at: "2026-02-03T04:05:06.007Z" }],
+    ["a Date that is none", [new Date(NaN)], [null]],
+    [
+      "a Map",
+      new Map<unknown, unknown>([[{ id: 1n }, new Map([["a", day]])]]),
+      [[{ id: "1" }, [["a", day.toISOString()]]]],
+    ],
+    ["a Set", { all: new Set<unknown>([1n, new Set([new Uint8Array([1])])]) }, { all: ["1", ["01"]] }],
+    [
+      "those of another realm",
+      runInNewContext("[new Date(0), new Map([[1, 2n]]), new Set([3n])]"),
+      ["1970-01-01T00:00:00.000Z", [[1, "2"]], ["3"]],
+    ],
+  ])("toJson of %s", (_, value, json) => {
+    expect(toJson(value)).toEqual(json);
+    expect([value].map(toJson)).toEqual([json]);
   });
 });
 

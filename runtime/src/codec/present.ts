@@ -37,15 +37,26 @@ export function ntohll(n: bigint): bigint {
 /** What JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** `value` for JSON.stringify: a bigint as its decimal digits, bytes as hex digits, all the way down. */
+/**
+ * `value` for JSON.stringify: a bigint as its decimal digits, bytes as hex digits, a Date as its ISO text, a Map as its
+ * `[key, value]` entries, a Set as an array, all the way down.
+ */
 export function toJson(value: unknown): Json {
   if (typeof value === "bigint") return String(value);
-  if (isBytes(value)) return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === "object" && value !== null) {
-    const json = {};
-    for (const [name, part] of Object.entries(value)) if (part !== undefined) setOwn(json, name, toJson(part));
-    return json;
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
   }
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+  if (isBytes(value)) return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (isOf(value, "Date")) return (value as Date).toJSON();
+  if (Array.isArray(value) || isOf(value, "Map") || isOf(value, "Set")) {
+    return Array.from(value as Iterable<unknown>, (part) => toJson(part));
+  }
+  const json = {};
+  for (const [name, part] of Object.entries(value)) if (part !== undefined) setOwn(json, name, toJson(part));
+  return json;
+}
+
+// By its tag, since objects of another realm (node:vm, as test runners use it) are no instances of these classes.
+function isOf(value: object, builtIn: "Date" | "Map" | "Set"): boolean {
+  return Object.prototype.toString.call(value) === `[object ${builtIn}]`;
 }
