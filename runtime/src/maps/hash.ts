@@ -7,7 +7,7 @@ import { isValueError } from "../errors.ts";
 import { EINVAL, ENOENT, ENOTSUPP } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
 import type { CFunction } from "../native.ts";
-import { BatchWriter } from "./batches.ts";
+import { BatchWriter, type Writes } from "./batches.ts";
 import type { MapCore, MapSpec } from "./core.ts";
 import { lockFlag, lockFlagOf, type LockOptions, type SetOptions, updateFlags } from "./flags.ts";
 import { type Guard, guardOf } from "./guard.ts";
@@ -24,10 +24,14 @@ export interface HashMap<K, V, VInit = V, KInit = K> extends KeyedMap<K, V, VIni
   readonly raw: HashMap<Uint8Array, Uint8Array>;
 }
 
-/** What the maps with keys have in common; `value` is the codec of all that one call carries. */
+/**
+ * What the maps with keys have in common; `value` is the codec of all that one call carries, `stored` that of keys which name
+ * an entry, where a lookup takes more than those.
+ */
 export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMap<K, V, VInit, KInit> {
   readonly #map: MapCore;
   readonly #key: Codec<K, KInit>;
+  readonly #stored: Writes<KInit>;
   readonly #value: Codec<V, VInit>;
   readonly #keyPath: string;
   readonly #valuePath: string;
@@ -38,10 +42,11 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
   #scratch: Scratch | undefined;
   #writer: BatchWriter<KInit, VInit> | undefined;
 
-  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>) {
+  constructor(map: MapCore, key: Codec<K, KInit>, value: Codec<V, VInit>, stored: Writes<KInit> = key) {
     super(map);
     this.#map = map;
     this.#key = key;
+    this.#stored = stored;
     this.#value = value;
     this.#keyPath = `map ${map.name}: key`;
     this.#valuePath = `map ${map.name}: value`;
@@ -75,7 +80,7 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
-      this.#key.write(scratch.key, 0, key);
+      this.#stored.write(scratch.key, 0, key);
       this.#value.write(scratch.value, 0, value);
       const result = this.#update(this.#map.rawFd, scratch.keyAt, scratch.valueAt, flags);
       if (result !== 0) throw this.#map.failure(result, "bpf_map_update_elem", "set");
@@ -96,7 +101,7 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
       if (result === -ENOENT) return false;
       throw this.#map.failure(result, "bpf_map_lookup_elem", "has");
     } catch (e) {
-      throw this.#explain(e, scratch, key);
+      throw this.#explain(e, this.#key, scratch, key);
     } finally {
       this.#scratch = scratch;
     }
@@ -106,13 +111,13 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
     const scratch = this.#scratch ?? this.#fresh();
     this.#scratch = undefined;
     try {
-      this.#key.write(scratch.key, 0, key);
+      this.#stored.write(scratch.key, 0, key);
       const result = this.#map.library.fn("bpf_map_delete_elem")(this.#map.rawFd, scratch.keyAt);
       if (result === 0) return true;
       if (result === -ENOENT) return false;
       throw this.#map.failure(result, "bpf_map_delete_elem", "delete");
     } catch (e) {
-      throw this.#explain(e, scratch, key);
+      throw this.#explain(e, this.#stored, scratch, key);
     } finally {
       this.#scratch = scratch;
     }
@@ -198,7 +203,7 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
   }
 
   #batches(): BatchWriter<KInit, VInit> {
-    return (this.#writer ??= new BatchWriter(this.#map, this.#key, this.#value));
+    return (this.#writer ??= new BatchWriter(this.#map, this.#stored, this.#value));
   }
 
   #lookupAs(options: LockOptions, { keyAt, outAt }: Scratch): number {
@@ -218,19 +223,25 @@ export class KeyedHandle<K, V, VInit, KInit> extends PlainMap implements KeyedMa
 
   // What a caught `error` comes from, in the order that the caller expects: the closed map, the key, the value. The slow
   // way knows the place.
-  #explain(error: unknown, scratch: Scratch, key: KInit): unknown {
+  #explain(error: unknown, codec: Writes<KInit>, scratch: Scratch, key: KInit): unknown {
     this.#map.use();
-    return explain(error, this.#key, scratch.key, key, this.#keyPath);
+    return explain(error, codec, scratch.key, key, this.#keyPath);
   }
 
   #explainGet(error: unknown, scratch: Scratch, key: KInit): unknown {
-    const e = this.#explain(error, scratch, key);
+    const e = this.#explain(error, this.#key, scratch, key);
     if (isValueError(e)) readChecked(this.#value, scratch.out, 0, this.#valuePath);
     return e;
   }
 
   #explainSet(error: unknown, scratch: Scratch, key: KInit, value: VInit): unknown {
-    return explain(this.#explain(error, scratch, key), this.#value, scratch.value, value, this.#valuePath);
+    return explain(
+      this.#explain(error, this.#stored, scratch, key),
+      this.#value,
+      scratch.value,
+      value,
+      this.#valuePath,
+    );
   }
 }
 
