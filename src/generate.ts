@@ -3,9 +3,9 @@
 import { deflateSync } from "node:zlib";
 import { carry } from "./upgrade/carry.ts";
 import type { Carried } from "./emit/module.ts";
-import { shown, SkelError, within } from "./errors.ts";
+import { SkelError, within } from "./errors.ts";
 import { sha256, withHeader } from "./header.ts";
-import { firstDifference, type Reading } from "./layout/differ.ts";
+import { type Named, firstDifference, type Reading } from "./layout/differ.ts";
 import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
@@ -48,7 +48,7 @@ export function readForModule(
 }
 
 /** @throws SkelError ERR_TYPE naming the first difference */
-function checkAlike(main: Reading, other: Reading, arch: string): void {
+function checkAlike(main: Named, other: Named, arch: string): void {
   const difference = firstDifference(main, other);
   if (difference === undefined) return;
   throw new SkelError("ERR_TYPE", `the objects need one interface, got ${difference} (generate them apart)`, [arch]);
@@ -56,13 +56,16 @@ function checkAlike(main: Reading, other: Reading, arch: string): void {
 
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const read = within(options.place, () => readFor(bytes, options));
-  const others = Object.entries(options.arch).map(([arch, object]) => {
-    const other = within(options.place, () => within(arch, () => readFor(object, options)));
-    within(options.place, () => checkAlike(read, other, arch));
-    return [arch, other] as const;
-  });
   const { model, layouts, carried } = read;
   const names = within(options.place, () => assignNames(options.objectName, layouts.types));
+  const others = Object.entries(options.arch).map(([arch, object]) => {
+    const other = within(options.place, () => within(arch, () => readFor(object, options)));
+    const otherNames = assignNames(options.objectName, other.layouts.types);
+    within(options.place, () =>
+      checkAlike({ ...read, names: names.types }, { ...other, names: otherNames.types }, arch),
+    );
+    return [arch, other] as const;
+  });
   const warnings = [...model.warnings, ...layouts.warnings];
   if (options.strict && warnings.length > 0) {
     const { where, what } = warnings[0]!;
@@ -83,6 +86,7 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
     model,
     layouts,
     names,
+    byteOrder: others.every(([, other]) => other.model.endian === model.endian) ? model.endian : ("host" as const),
     file: options.file,
     objectName: options.objectName,
     object: carriedAs(carried, objectFile),
@@ -95,17 +99,6 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
     js: options.js,
   };
   const { text, declarations } = await emitModule(input);
-  for (const [arch, { model, layouts }] of others) {
-    // What is left when all names and places agree: how bitfields lie, what documentation says.
-    const other = await emitModule({ ...input, model, layouts, names: assignNames(options.objectName, layouts.types) });
-    if (other.text === text) continue;
-    const [line] = text.split("\n").filter((one, i) => other.text.split("\n")[i] !== one);
-    throw new SkelError(
-      "ERR_TYPE",
-      `the objects need one module, got ${shown(line ?? "")} in one alone (generate them apart)`,
-      [options.place, arch],
-    );
-  }
   const header = (body: string): string =>
     withHeader(body, originOf(bytes, options), {
       size: carried.length,

@@ -100,7 +100,7 @@ test.each<[string, MapModel, MapLayout, string, string]>([
   ],
   ["a kind from the future", model("type_99"), layout({ key: u32, value: u64 }), "s.BpfMap", 's.map("type_99")'],
 ])("%s", (_, map, use, type, table) => {
-  expect(mapHandle(map, use, { names: { skeleton: "M", types: {}, inits: {} }, bigEndian: false })).toEqual({
+  expect(mapHandle(map, use, { names: { skeleton: "M", types: {}, inits: {} }, byteOrder: "little" })).toEqual({
     type,
     table,
   });

@@ -181,3 +181,39 @@ test("build --endian both carries the object of either byte order in one module"
   expect(folder.run(args, { env })).toEqual({ status: 0, stdout: `${files} are up to date\n`, stderr: "" });
   expect(folder.run([...args, "--check"], { env })).toMatchObject({ status: 0 });
 });
+
+test("objects of both byte orders with structs, bitfields and unions are one module, which reads in the machine's order", () => {
+  const source = (port: string): string => `
+    #include <linux/bpf.h>
+    #include <bpf/bpf_helpers.h>
+    enum state { OFF, ON };
+    struct event { int pid; unsigned short ${port}; unsigned low:3, high:5; union { unsigned v4; unsigned char raw[16]; }; };
+    struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16); __type(key, unsigned); __type(value, struct event); } events SEC(".maps");
+    const volatile struct event first = { .pid = 3 };
+    enum state state = ON;
+    SEC("xdp") int prog(void *ctx) { return state == ON ? XDP_PASS : XDP_DROP; }`;
+  folder.write("prog.bpf.c", source("port"));
+  const args = ["build", "prog.bpf.c", "--endian", "both", "--js"];
+  const env = { XDG_CACHE_HOME: folder.at("cache") };
+  expect(folder.run(args, { env })).toMatchObject({ status: 0, stderr: "" });
+  expect(folder.run(["gen", "prog.s390x.bpf.o", "-o", "big.skel.ts"])).toMatchObject({ status: 0 });
+  folder.write("package.json", '{ "type": "module" }');
+  const decoded = evaluate(
+    folder,
+    `import { Event } from "./prog.skel.js";
+     const bytes = Event.encode({ ...Event.zero(), pid: 258, port: 772, low: 1 });
+     console.log(JSON.stringify([...bytes.subarray(0, 7)]));`,
+  );
+  expect(decoded).toEqual([2, 1, 0, 0, 4, 3, 1]);
+  expect(folder.read("prog.skel.js")).toContain("bigEndian: s.hostIsBigEndian");
+  expect(folder.read("big.skel.ts")).toContain("bigEndian: true");
+
+  folder.write("other.bpf.c", source("gate"));
+  expect(folder.run(["build", "other.bpf.c", "--endian", "big"], { env })).toMatchObject({ status: 0 });
+  const apart = folder.run(["gen", "prog.bpf.o", "--arch", "s390x=other.bpf.o", "-o", "apart.skel.ts"]);
+  expect(apart.status).toBe(1);
+  expect(apart.stderr).toBe(
+    "ebpf-skel: prog.bpf.o: s390x: the objects need one interface, got type Event field port is one there and nothing here (generate them apart)\n",
+  );
+  expect(folder.list()).not.toContain("apart.skel.ts");
+});

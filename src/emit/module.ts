@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Node, SourceFile } from "ts-morph";
+import type { Endian } from "../elf/elf.ts";
 import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
@@ -20,6 +21,8 @@ export interface ModuleInput {
   readonly model: ObjectModel;
   readonly layouts: Layouts;
   readonly names: Names;
+  /** Of all objects, or "host" where they differ in it. */
+  readonly byteOrder: Endian | "host";
   /** File name of the object, for the doc. */
   readonly file: string;
   /** The object's name for libbpf. */
@@ -101,7 +104,7 @@ export async function emitModule(
   input: ModuleInput,
 ): Promise<{ readonly text: string; readonly declarations: string | undefined }> {
   const name = ident(input.names.skeleton);
-  const context = { names: input.names, bigEndian: input.model.endian === "big" };
+  const context = { names: input.names, byteOrder: input.byteOrder };
   const project = new Project({ useInMemoryFileSystem: true, skipLoadingLibFiles: true });
   const types = project.createSourceFile("types.ts", { statements: emitTypes(input.layouts.types, context) });
   const source = project.createSourceFile("skeleton.ts", readFrame().replaceAll("Frame", name));

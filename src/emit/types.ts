@@ -2,6 +2,7 @@
 // and a type per enum.
 
 import type { StatementStructures } from "ts-morph";
+import type { Endian } from "../elf/elf.ts";
 import type { EnumLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
 import { sharedNames } from "../layout/unions.ts";
 import type { Names } from "../names/names.ts";
@@ -15,7 +16,8 @@ const { StructureKind, VariableDeclarationKind } = tsMorph;
 /** What emission needs to know besides the layouts. */
 export interface EmitContext {
   readonly names: Names;
-  readonly bigEndian: boolean;
+  /** "host" for objects of both byte orders: what is opened has that of the machine. */
+  readonly byteOrder: Endian | "host";
 }
 
 function constant(name: string, type: string | undefined, initializer: string, docs?: string): StatementStructures {
@@ -41,15 +43,17 @@ function unionsText(unions: readonly Union[]): string {
   return `[${unions.map(text).join(", ")}]`;
 }
 
+const ORDERS = { little: false, big: "bigEndian: true", host: "bigEndian: s.hostIsBigEndian" } as const;
+
 /** Straight-line reads of all fields, and writes of those that no union shares. */
-function fastPart({ fields, unions, kernelFields, tail }: StructLayout, names: Names, bigEndian: boolean): string {
+function fastPart({ fields, unions, kernelFields, tail }: StructLayout, { names, byteOrder }: EmitContext): string {
   const shared = sharedNames(unions);
   const reset = kernelFields.filter((field) => field.reset);
   const plain = fields.filter(({ name }) => !shared.has(name));
   const reads = fields.map((field) => `${property(field.name)}: ${readOf(field.layout, field.offset, names)}`);
   const writes = plain.map((field) => writeOf(field.layout, field.offset, access("v", field.name), names));
   const parts = [
-    bigEndian && "bigEndian: true",
+    ORDERS[byteOrder],
     reset.length > 0 && `kernelFields: [${reset.map(({ spelled }) => literal(spelled)).join(", ")}]`,
     tail !== undefined && `tail: ${literal(tail)}`,
     unions.length > 0 && `unions: ${unionsText(unions)}`,
@@ -81,15 +85,13 @@ function emitInit(layout: StructLayout, { names }: EmitContext): StatementStruct
 }
 
 function emitStruct(layout: StructLayout, context: EmitContext): StatementStructures[] {
-  const { names, bigEndian } = context;
+  const { names } = context;
   const name = ident(names.types[layout.type]!);
   const types = layout.init ? `${name}, ${ident(names.inits[layout.type]!)}` : name;
   const table = layout.fields.map((field) => tableEntry(field.name, field.offset, codecOf(field.layout, names)));
   // A struct without fields has nothing to be fast at, and unused parameters would not compile everywhere.
   const rest =
-    layout.fields.length > 0 || layout.kernelFields.some(({ reset }) => reset)
-      ? `, ${fastPart(layout, names, bigEndian)}`
-      : "";
+    layout.fields.length > 0 || layout.kernelFields.some(({ reset }) => reset) ? `, ${fastPart(layout, context)}` : "";
   return [
     {
       kind: StructureKind.Interface,

@@ -6,6 +6,9 @@ import { refuse, refuseBigint, refuseInexact, refuseInt64, refuseNumber } from "
 /** The byte order of this machine. */
 export const hostIsLittleEndian: boolean = /*@__PURE__*/ isLittleEndian();
 
+/** The same for generated code that carries objects of both. */
+export const hostIsBigEndian: boolean = !hostIsLittleEndian;
+
 function isLittleEndian(): boolean {
   return new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 }
