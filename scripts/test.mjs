@@ -6,9 +6,9 @@
 // A kernel suite skips, with the reason, what the machine has not the rights for; EBPF_SKEL_REQUIRE_ROOT=1 makes each such skip a
 // failure. `--full` (EBPF_SKEL_FULL=1 for the tests) means more seeds, and the suites again on other versions of Node.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import { kernels, runOnKernel, testFiles } from "./kernels.mjs";
 import { paths, setup } from "./setup.mjs";
@@ -17,13 +17,14 @@ import { whyNoVm } from "./vm.mjs";
 /**
  * One run of a vitest project each. `kernel`: needs root, or skips. `want`: what the set-up must bring beyond npm and the build.
  * `env` and `node` are what the run has otherwise than the plain one; `full` runs only with --full, and only it runs what is `without`.
+ * `place` is one of the fresh machines below.
  */
 const suites = [
-  { name: "unit", project: "unit", want: ["tools"] },
+  { name: "unit", project: "unit", want: ["tools"], place: "young" },
   { name: "oracle", project: "oracle", want: ["tools", "oracles", "libbpf", "libbpf-1.5", "mounts"], kernel: true },
   { name: "fuzz", project: "fuzz", want: [] },
   { name: "toolchain", project: "toolchain", want: ["node-24", "browser"] },
-  { name: "live", project: "live", want: ["tools", "libbpf", "mounts", "node-24"], kernel: true },
+  { name: "live", project: "live", want: ["tools", "libbpf", "mounts", "node-24"], kernel: true, place: "closed" },
   {
     name: "live-libbpf-1.5",
     project: "live",
@@ -50,6 +51,28 @@ const suites = [
 
 /** No suite takes a tenth of this; one that hangs must not take the others' results with it. */
 const suiteTimeout = 12 * 60 * 1000;
+
+/** Two minutes since the machine started, for tests that ask its clocks. */
+const youngClock = () => {
+  const offset = String(-Math.floor(Math.max(uptime() - 120, 0)));
+  return ["unshare", "--time", "--monotonic", offset, "--boottime", offset, "--fork"];
+};
+
+/** The clone below a folder that only root may enter, as root's home is. */
+const closedFolder = () => {
+  const script = `mount -t tmpfs -o mode=700 none "$1" && mkdir "$1/clone" && mount --rbind "$2" "$1/clone" && cd "$1/clone" && shift 2 && exec "$@"`;
+  return ["unshare", "--mount", "sh", "-c", script, "sh", mkdtempSync(join(tmpdir(), "ebpf-skel-closed-")), paths.root];
+};
+
+/** What a fresh machine has and one in use has not, for who may make it so: commands that stand before another. */
+const places = { young: youngClock, closed: closedFolder };
+
+/** The command of a suite's `place`; none where this user, or this machine, cannot make it. */
+function placeOf(name) {
+  const command = name === undefined || process.getuid?.() !== 0 ? [] : places[name]();
+  const [file, ...args] = [...command, "true"];
+  return spawnSync(file, args).status === 0 ? command : [];
+}
 
 /** Where tests find what the set-up has made. */
 const environment = {
@@ -130,7 +153,8 @@ async function runVitest(suite, { full, rest }, folder) {
   else env.EBPF_SKEL_WITHOUT = suite.without?.join(",") ?? "";
   const options = { cwd: paths.root, env, stdio: "inherit", timeout: suiteTimeout, killSignal: "SIGKILL" };
   const end = await new Promise((done) => {
-    const child = spawn(suite.node ?? process.execPath, args, options);
+    const [file, ...rest] = [...placeOf(suite.place), suite.node ?? process.execPath, ...args];
+    const child = spawn(file, rest, options);
     child.on("error", (error) => done(error.message));
     child.on("close", (status, signal) => done(signal ?? status));
   });

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withOpenRepository } from "../../runtime/test/support/reach.ts";
 import { type Ended, start } from "./programs.ts";
 import { repository } from "./workspace.ts";
 
@@ -90,7 +91,8 @@ export class Folder {
 
   /** Runs `ebpf-skel` to its end, which comes within 30 seconds or by force. */
   run(args: readonly string[], { node = [], env = {}, under = [] }: CliOptions = {}): Ended {
-    const [command, ...rest] = [...under, process.execPath, ...node, main, ...args];
+    const line = [...under, process.execPath, ...node, main, ...args];
+    const [command, ...rest] = under.includes("setpriv") ? withOpenRepository(line) : line;
     return start(command!, rest, {
       cwd: this.path,
       env: { NO_COLOR: "1", ...env },

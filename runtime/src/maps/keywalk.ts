@@ -1,5 +1,5 @@
 // Going through a map key by key (BPF_MAP_GET_NEXT_KEY), for kernels and maps without batches. The kernel starts again at
-// the first key when the current one is gone, so this remembers what it has given and gives no key twice.
+// the first key when the current one is gone, so this remembers what it has given, gives no key twice, and goes on from where it was.
 
 import { EAGAIN, ENOENT } from "../library/errno.ts";
 import type { functions } from "../library/functions.ts";
@@ -23,7 +23,9 @@ export class KeyWalk {
   readonly #bytes: Uint8Array;
   readonly #stride: number;
   readonly #flags: number;
-  readonly #given = new Set<string>();
+  // What was given, in that order, and where in it each key is.
+  readonly #order: string[] = [];
+  readonly #given = new Map<string, number>();
   readonly #getNextKey: CFunction<(typeof functions)["bpf_map_get_next_key"]>;
   #steps: number;
   // Which of the two key areas holds the key to give next; undefined before the first and after the last.
@@ -57,7 +59,8 @@ export class KeyWalk {
       }
       const current = this.#ahead;
       if (current === undefined) return false;
-      this.#given.add(this.#text(current));
+      const given = this.#text(current);
+      this.#given.set(given, this.#order.push(given) - 1);
       this.#ahead = this.#after(current);
       this.keyAt = current * this.#stride;
       const result = lookup(fd, this.#keysAt + this.keyAt, this.#valuesAt, this.#flags);
@@ -73,17 +76,29 @@ export class KeyWalk {
     return count;
   }
 
-  /** The first key after `current` that was not given yet, in the other area. */
+  /**
+   * The first key after `current` that was not given yet, in the other area. Where the kernel starts again because the key
+   * that was asked from is gone, this asks from the ones given before, the last first: most of them are still there.
+   */
   #after(current: 0 | 1 | undefined): 0 | 1 | undefined {
     const to = current === 0 ? 1 : 0;
-    let from = current === undefined ? 0 : this.#keysAt + current * this.#stride;
     const at = this.#keysAt + to * this.#stride;
+    let from = current === undefined ? 0 : this.#keysAt + current * this.#stride;
+    let place = this.#order.length - 1;
+    let back = place;
     for (;;) {
       if (this.#steps-- <= 0) throw this.#tooFast();
       const result = this.#getNextKey(this.#map.use(), from, at);
       if (result === -ENOENT) return undefined;
       if (result < 0) throw this.#map.failure(result, "bpf_map_get_next_key", "iterate");
-      if (!this.#given.has(this.#text(to))) return to;
+      const found = this.#given.get(this.#text(to));
+      if (found === undefined) return to;
+      // A key that was given later is on the way from the one asked from; an earlier one is where the kernel started again.
+      if (found > place || back === 0) place = found;
+      else {
+        place = --back;
+        this.#put(to, this.#order[place]!);
+      }
       from = at;
     }
   }
@@ -91,6 +106,11 @@ export class KeyWalk {
   #text(which: 0 | 1): string {
     const from = which * this.#stride;
     return String.fromCharCode(...this.#bytes.subarray(from, from + this.#map.keySize));
+  }
+
+  #put(which: 0 | 1, key: string): void {
+    const from = which * this.#stride;
+    for (let i = 0; i < key.length; i++) this.#bytes[from + i] = key.charCodeAt(i);
   }
 
   #tooFast(): Error {

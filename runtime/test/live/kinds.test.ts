@@ -680,6 +680,21 @@ describe("walking while another process writes", () => {
   });
 });
 
+test("a trie is walked on from where it was when the next key goes, each time", () => {
+  const { routes4 } = maps;
+  routes4.clear();
+  const prefix = (i: number) => ({ length: 32, address: new Uint8Array([10, 0, i >> 8, i & 255]) });
+  const all = Array.from({ length: 1000 }, (_, i) => i);
+  routes4.setMany(all.map((i) => [prefix(i), i] as const));
+  const given: number[] = [];
+  for (const i of routes4.values()) {
+    given.push(i);
+    // The walk has asked for the next key already.
+    if (i % 2 === 0) routes4.delete(prefix(i + 1));
+  }
+  expect(given).toEqual(all.filter((i) => i % 2 === 0));
+});
+
 describe("a value with a lock", () => {
   test("is read and written under it", () => {
     const { locked_hash: map } = maps;

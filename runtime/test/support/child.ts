@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { withOpenRepository } from "./reach.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
 
@@ -70,7 +71,9 @@ export function runChild(program: string, options: ChildOptions = {}): Ended {
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-child-"));
   try {
     const file = bundle(program, folder);
-    const [command, ...args] = [...(options.prefix ?? []), process.execPath, ...(options.nodeArgs ?? []), file];
+    const { prefix = [], nodeArgs = [] } = options;
+    const line = [...prefix, process.execPath, ...nodeArgs, file];
+    const [command, ...args] = prefix.includes("setpriv") ? withOpenRepository(line) : line;
     const { status, signal, stdout, stderr, error } = spawnSync(command!, args, {
       encoding: "utf8",
       cwd: folder,
