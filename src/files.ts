@@ -63,11 +63,11 @@ function ioError(path: string, doing: Doing, cause: unknown): SkelError {
  * making them all tries for ever.
  * @throws SkelError ERR_IO
  */
-export function makeFolder(path: string): void {
+export function makeFolder(path: string, mode = 0o777): void {
   if (isFolder(path)) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
+  if (dirname(path) !== path) makeFolder(dirname(path), mode);
   try {
-    mkdirSync(path);
+    mkdirSync(path, mode);
   } catch (e) {
     // Somebody else may have been faster.
     if (!isFolder(path)) throw ioError(path, "written", e);
@@ -172,13 +172,25 @@ export function writeWhole(path: string, data: Uint8Array): void {
   if (old !== undefined && !old.isFile())
     throw refuse(path, "cannot be written, got no regular file (name another, or use --stdout)");
   if (old === undefined && isLink(target)) throw ioError(path, "written", { code: "ELOOP" });
+  put(path, target, data, old?.mode);
+}
+
+/**
+ * Puts a file with `data` in the place of whatever file or link is at `path`: a link is replaced, what it leads to is left alone.
+ * @throws SkelError ERR_IO
+ */
+export function replaceFile(path: string, data: Uint8Array): void {
+  put(path, path, data, 0o644);
+}
+
+function put(path: string, target: string, data: Uint8Array, mode: number | undefined): void {
   // Short: the name itself may be as long as names can be.
   const stem = `.${basename(target).slice(0, 40)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   const temporary = join(dirname(target), stem);
   let fd: number | undefined;
   try {
     fd = openSync(temporary, "wx");
-    if (old !== undefined) fchmodSync(fd, old.mode & 0o7777);
+    if (mode !== undefined) fchmodSync(fd, mode & 0o7777);
     writeFileSync(fd, data);
     fsyncSync(fd);
     renameSync(temporary, target);

@@ -28,7 +28,7 @@ export interface Built {
   readonly inputs: readonly string[];
   /** What clang wrote, as it wrote it: its warnings. Empty where nothing had to be compiled. */
   readonly diagnostics: string;
-  /** What the generator warns of. */
+  /** What the generator warns of, and with the first source what there is to know of the cache. */
   readonly warnings: readonly string[];
   /** Whether the object or the module was written; else both are as they were. */
   readonly written: boolean;
@@ -73,7 +73,10 @@ export async function build(options: BuildOptions): Promise<Built[]> {
         module,
         inputs: compiled.inputs,
         diagnostics: compiled.diagnostics,
-        warnings: made.warnings.map(({ where, what }) => `${where}: ${what}`),
+        warnings: [
+          ...(i === 0 && toolchain.warning !== undefined ? [toolchain.warning] : []),
+          ...made.warnings.map(({ where, what }) => `${where}: ${what}`),
+        ],
         written: compiled.written || made.written,
       };
     }),

@@ -1,26 +1,28 @@
 // A C source in, the bytes of its object out: by clang, or from the last time when nothing has changed since.
 
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
 import { readIfAny, readObjectFile, readTextIfAny, writeWhole } from "../files.ts";
 import { sha256 } from "../header.ts";
-import { cacheFolder } from "./cache.ts";
+import { openCache } from "./cache.ts";
 import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
 import { parseDepfile } from "./depfile.ts";
 import { type Ended, runProgram } from "./process.ts";
-import { hashIfAny, isFresh, readStamp, writeStamp } from "./stamp.ts";
-import { makeVmlinux, vmlinuxFolder } from "./vmlinux.ts";
+import { hashIfAny, isFresh, readStamp, STAMPS, writeStamp } from "./stamp.ts";
+import { hasVmlinux, makeVmlinux, vmlinuxName } from "./vmlinux.ts";
 
 /** What several compilations share. */
 export interface Toolchain {
   readonly clang: Clang;
   readonly cache: string;
+  /** What to tell the user of the cache. */
+  readonly warning: string | undefined;
   /** Where this kernel's vmlinux.h is, or would be. */
   readonly vmlinux: string | undefined;
   /** Makes it, once. */
-  readonly makeVmlinux: () => Promise<string>;
+  readonly makeVmlinux: () => Promise<void>;
   /** Whether clang's diagnostics are coloured. */
   readonly colour: boolean;
 }
@@ -41,14 +43,15 @@ export interface Compiled {
  * @throws SkelError ERR_TOOL without a clang
  */
 export async function openToolchain(clang: string | undefined, colour: boolean): Promise<Toolchain> {
-  const cache = cacheFolder(process.cwd());
-  const vmlinux = vmlinuxFolder(cache);
-  let made: Promise<string> | undefined;
+  const name = vmlinuxName();
+  const { folder: cache, warning } = openCache(process.cwd(), [STAMPS, ...(name === undefined ? [] : [name])]);
+  let made: Promise<void> | undefined;
   return {
     clang: await findClang(clang),
     cache,
-    vmlinux,
-    makeVmlinux: () => (made ??= makeVmlinux(vmlinux)),
+    warning,
+    vmlinux: name === undefined ? undefined : join(cache, name),
+    makeVmlinux: () => (made ??= makeVmlinux(cache, name)),
     colour,
   };
 }
@@ -78,8 +81,8 @@ async function runClang(args: readonly string[], toolchain: Toolchain): Promise<
   const { clang, vmlinux, colour } = toolchain;
   // Behind all other folders: a vmlinux.h of the user's comes first.
   const run = (): Promise<Ended> => {
-    const header = vmlinux !== undefined && existsSync(join(vmlinux, "vmlinux.h"));
-    const more = header ? ["-idirafter", vmlinux, `-ffile-prefix-map=${vmlinux}/=`] : [];
+    const more =
+      vmlinux !== undefined && hasVmlinux(vmlinux) ? ["-idirafter", vmlinux, `-ffile-prefix-map=${vmlinux}/=`] : [];
     return runProgram(clang.path, [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more]);
   };
   const ended = await run();

@@ -1,9 +1,13 @@
 // What an object was compiled from, kept in the cache: when nothing of it has changed, nothing is compiled.
 
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { SkelError } from "../errors.ts";
-import { makeFolder, readIfAny, readTextIfAny, writeWhole } from "../files.ts";
+import { readIfAny, textOf } from "../files.ts";
 import { sha256 } from "../header.ts";
+import { readCached, writeCached } from "./cache.ts";
+
+/** The name of the cache's folder for stamps. */
+export const STAMPS = "objects";
 
 /** A record of one compilation. */
 export interface Stamp {
@@ -17,8 +21,8 @@ export interface Stamp {
   readonly object: string;
 }
 
-function fileOf(cache: string, object: string): string {
-  return join(cache, "objects", `${sha256(resolve(object)).slice(0, 32)}.json`);
+function fileOf(object: string): string {
+  return `${sha256(resolve(object)).slice(0, 32)}.json`;
 }
 
 /** The hash of the file at `path`; undefined where there is none. */
@@ -30,7 +34,8 @@ export function hashIfAny(path: string): string | undefined {
 /** The stamp of `object`; undefined where there is none that can be read. */
 export function readStamp(cache: string, object: string): Stamp | undefined {
   try {
-    return JSON.parse(readTextIfAny(fileOf(cache, object)) ?? "") as Stamp;
+    const bytes = readCached(join(cache, STAMPS, fileOf(object)));
+    return bytes === undefined ? undefined : (JSON.parse(textOf(bytes)) as Stamp);
   } catch {
     return undefined;
   }
@@ -38,10 +43,8 @@ export function readStamp(cache: string, object: string): Stamp | undefined {
 
 /** Keeps `stamp` where the cache can be written; elsewhere the object is compiled again each time. */
 export function writeStamp(cache: string, object: string, stamp: Stamp): void {
-  const file = fileOf(cache, object);
   try {
-    makeFolder(dirname(file));
-    writeWhole(file, Buffer.from(JSON.stringify(stamp)));
+    writeCached(cache, STAMPS, fileOf(object), Buffer.from(JSON.stringify(stamp)));
   } catch (e) {
     if (!(e instanceof SkelError)) throw e;
   }

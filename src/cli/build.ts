@@ -7,7 +7,7 @@ import { archesOf, compileTargets, objectOf, objectsOf, type TargetOptions } fro
 import { isSkelError } from "../errors.ts";
 import { commandOf, type ModuleArguments, planJobs, reportFiles, runJob } from "./gen.ts";
 import { openProgress } from "./progress.ts";
-import { report, wantsColour } from "./report.ts";
+import { report, reportWarning, wantsColour } from "./report.ts";
 import { type Pass, repeat } from "./watch.ts";
 
 /** The command's arguments: those of `gen`, with sources in place of objects, and how to compile them. */
@@ -23,6 +23,7 @@ export async function runBuild(args: BuildArguments): Promise<number> {
   const jobs = planJobs({ ...args, objects: sources.map((source) => objectOf(source)) }, archesOf(args));
   removeAtExit();
   const toolchain = await openToolchain(args.clang, wantsColour(process.stderr));
+  if (toolchain.warning !== undefined) reportWarning(toolchain.warning);
   // Those of the last time that it compiled: whatever is wrong now is likely to be in one of them.
   const inputs = new Map<string, readonly string[]>(sources.map((source) => [source, [source]]));
 

@@ -98,6 +98,7 @@ async function readOrCompile(path: string): Promise<Uint8Array> {
   if (!isSource(path)) return readObjectFile(path);
   removeAtExit();
   const toolchain = await openToolchain(undefined, wantsColour(process.stderr));
+  if (toolchain.warning !== undefined) reportWarning(toolchain.warning);
   try {
     const { bytes, diagnostics } = await compileTargets(path, {}, toolchain, true);
     process.stderr.write(diagnostics);
