@@ -29,7 +29,7 @@ function hookOf(ifindex: number, point: number): Memory {
 }
 
 // `struct bpf_tc_opts`
-const tcOpts = { fd: 8, flags: 12, handle: 20, priority: 24, size: 32 } as const;
+const tcOpts = { fd: 8, flags: 12, id: 16, handle: 20, priority: 24, size: 32 } as const;
 
 function filterOf(handle: number, priority: number): Memory {
   const opts = optionsOf(tcOpts.size);
@@ -38,7 +38,7 @@ function filterOf(handle: number, priority: number): Memory {
   return opts;
 }
 
-type TcCall = "bpf_tc_attach" | "bpf_tc_detach";
+type TcCall = "bpf_tc_attach" | "bpf_tc_detach" | "bpf_tc_query";
 
 function callTc(library: Library, syscall: TcCall, hook: Memory, opts: Memory): Ended {
   const { result, log } = withLog(library, () => library.fn(syscall)(at(hook), at(opts)), hook, opts);
@@ -58,14 +58,28 @@ export function attachTc(core: ProgramCore, given: TcOptions): Attached {
   const qdisc = takeQdisc(core, ifindex);
   const { result, syscall, log } = callTc(library, "bpf_tc_attach", hook, opts);
   if (result < 0) {
-    qdisc.release();
+    qdisc.release(true);
     throw attachFailure(core, syscall, `${ifindex}`, -result, log);
   }
   const handle = opts.u32(tcOpts.handle);
   const priority = opts.u32(tcOpts.priority);
+  let id = opts.u32(tcOpts.id);
+  /** The program that is at its place now; undefined where there is none. */
+  const found = (): number | undefined => {
+    const filter = filterOf(handle, priority);
+    return callTc(library, "bpf_tc_query", hook, filter).result < 0 ? undefined : filter.u32(tcOpts.id);
+  };
+  const isThere = (): boolean => found() === id;
+  qdisc.filters.add(isThere);
   const detach = (): Ended => {
-    const ended = callTc(library, "bpf_tc_detach", hook, filterOf(handle, priority));
-    qdisc.release();
+    const other = found();
+    // Another's, who made the qdisc anew.
+    const replaced = other !== undefined && other !== id;
+    const ended = replaced
+      ? { result: -ENOENT, syscall: "bpf_tc_query" }
+      : callTc(library, "bpf_tc_detach", hook, filterOf(handle, priority));
+    qdisc.filters.delete(isThere);
+    qdisc.release(ended.result >= 0);
     // Gone with its device, or by another's hand: what was wanted.
     return [-ENOENT, -ENODEV, -EINVAL].includes(ended.result) ? { ...ended, result: 0 } : ended;
   };
@@ -73,26 +87,49 @@ export function attachTc(core: ProgramCore, given: TcOptions): Attached {
     const other = filterOf(handle, priority);
     other.setS32(tcOpts.fd, useProgram(program));
     other.setU32(tcOpts.flags, BPF_TC_F_REPLACE);
-    return callTc(library, "bpf_tc_attach", hook, other);
+    const ended = callTc(library, "bpf_tc_attach", hook, other);
+    if (ended.result >= 0) id = other.u32(tcOpts.id);
+    return ended;
   };
   const info = { type: "tc", ifindex, hook: given.hook, handle, priority } as const;
   return makeLink(core, withoutLink(info, detach, replace));
 }
 
-/** The qdiscs that this process has made, by namespace and device. */
-const made: Set<string> = /*@__PURE__*/ new Set();
+/** Of each filter of ours in a qdisc, what tells whether it is there. */
+type Filters = Set<() => boolean>;
 
-/** Makes the qdisc where there is none; `release` removes one that this process made, once no filter is left in it. */
-function takeQdisc(core: ProgramCore, ifindex: number): { release(): void } {
+/**
+ * The qdiscs that this process has made, by namespace and device. The kernel does not number them: only a filter of ours that is
+ * still there tells that a qdisc is the one that we made, and not one that somebody has made in its place.
+ */
+const made: Map<string, Filters> = /*@__PURE__*/ new Map();
+
+interface Qdisc {
+  readonly filters: Filters;
+  /** Removes a qdisc that this process made, once no filter is left in it. `isOurs` says that nobody else made it meanwhile. */
+  release(isOurs: boolean): void;
+}
+
+function anyIn(filters: Filters | undefined): boolean {
+  return [...(filters ?? [])].some((isThere) => isThere());
+}
+
+/** Makes the qdisc where there is none. */
+function takeQdisc(core: ProgramCore, ifindex: number): Qdisc {
   const { library } = core.owner;
   const key = `${process.getBuiltinModule("node:fs").readlinkSync("/proc/thread-self/ns/net")} ${ifindex}`;
   const hook = hookOf(ifindex, bothPoints);
   const syscall = "bpf_tc_hook_create";
   const { result, log } = withLog(library, () => library.fn(syscall)(at(hook)), hook);
   if (result < 0 && result !== -EEXIST) throw attachFailure(core, syscall, `${ifindex}`, -result, log);
-  if (result >= 0) made.add(key);
+  if (result >= 0) made.set(key, new Set());
+  else if (!anyIn(made.get(key))) made.delete(key);
+  const filters = made.get(key) ?? new Set();
   return {
-    release() {
+    filters,
+    release(isOurs) {
+      if (made.get(key) !== filters) return;
+      if (!isOurs && !anyIn(filters)) made.delete(key);
       if (!made.has(key) || parents.some((parent) => hasFilters(ifindex, parent) !== false)) return;
       made.delete(key);
       withLog(library, () => library.fn("bpf_tc_hook_destroy")(at(hook)), hook);

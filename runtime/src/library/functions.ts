@@ -80,6 +80,7 @@ export const functions = {
   bpf_tc_hook_destroy: ["int", ["ptr"]],
   bpf_tc_attach: ["int", ["ptr", "ptr"]],
   bpf_tc_detach: ["int", ["ptr", "ptr"]],
+  bpf_tc_query: ["int", ["ptr", "ptr"]],
 
   bpf_prog_attach: ["int", ["int", "int", "int", "u32"]],
   bpf_prog_detach2: ["int", ["int", "int", "int"]],

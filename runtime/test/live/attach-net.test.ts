@@ -83,6 +83,46 @@ describe("clsact", () => {
     tc("qdisc", "del", "dev", "lo", "clsact");
   });
 
+  test.each([
+    ["first", []],
+    ["second", ["egress"]],
+  ] as const)("stays where another has made it anew, after our %s filter", (_, before) => {
+    for (const hook of before) live.progs.classify.attach({ dev: "lo", hook });
+    const link = live.progs.classify.attach({ dev: "lo", hook: "ingress" });
+    tc("qdisc", "del", "dev", "lo", "clsact");
+    tc("qdisc", "add", "dev", "lo", "clsact");
+    link.detach();
+    expect(qdiscs()).toHaveLength(1);
+    live.progs.classify.attach({ dev: "lo", hook: "ingress" }).detach();
+    expect(qdiscs()).toHaveLength(1);
+    live.detach();
+    expect(qdiscs()).toHaveLength(1);
+    tc("qdisc", "del", "dev", "lo", "clsact");
+  });
+
+  test("made anew by another stays, also while a filter of ours is in it that came after", () => {
+    const link = live.progs.classify.attach({ dev: "lo", hook: "ingress" });
+    tc("qdisc", "del", "dev", "lo", "clsact");
+    tc("qdisc", "add", "dev", "lo", "clsact");
+    const later = live.progs.classify_too.attach({ dev: "lo", hook: "ingress" });
+    expect(later.info).toMatchObject(link.info);
+    link.detach();
+    expect(tc("filter", "show", "dev", "lo", "ingress")).toContain("classify_too");
+    later.detach();
+    expect(qdiscs()).toHaveLength(1);
+    tc("qdisc", "del", "dev", "lo", "clsact");
+  });
+
+  test("ours goes with its last filter, also when another took one of them away", () => {
+    const first = live.progs.classify.attach({ dev: "lo", hook: "ingress" });
+    const second = live.progs.classify.attach({ dev: "lo", hook: "egress" });
+    tc("filter", "del", "dev", "lo", "ingress");
+    first.detach();
+    expect(qdiscs()).toHaveLength(1);
+    second.detach();
+    expect(qdiscs()).toEqual([]);
+  });
+
   test("ends with its device, and detaching afterwards is no error", () => {
     ip("link", "add", "short", "type", "veth", "peer", "name", "lived");
     const link = live.progs.classify.attach({ dev: "short", hook: "ingress" });
