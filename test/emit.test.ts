@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { codecOf, readOf, typeOf, writeOf } from "../src/emit/codec.ts";
+import { codecOf, enumOf, readOf, typeOf, writeOf } from "../src/emit/codec.ts";
 import { mapDoc, spellHoles } from "../src/emit/doc.ts";
 import type { Layout, MapLayout, Use } from "../src/layout/layout.ts";
 import type { Names } from "../src/names/names.ts";
@@ -7,6 +7,7 @@ import type { MapModel } from "../src/object/model.ts";
 
 const names: Names = { skeleton: "Prog", types: { 7: "Event", 8: "Color" }, inits: {} };
 const u32: Layout = { kind: "scalar", scalar: "u32" };
+const color: Layout = { kind: "enum", type: 8, scalar: "u32" };
 
 describe("a layout becomes type, codec, read and write", () => {
   test.each<[string, Layout, string, string, string, string]>([
@@ -134,6 +135,20 @@ describe("a layout becomes type, codec, read and write", () => {
 
   test("at offset 0 nothing is added", () => expect(readOf(u32, 0, names)).toBe("m.u32(at)"));
 });
+
+test.each<[string, Layout, string | undefined]>([
+  ["an enum", color, "Color"],
+  ["a bitfield of one", { kind: "bits", bit: 3, width: 2, base: color }, "Color"],
+  [
+    "an array of arrays of one",
+    { kind: "list", length: 2, element: { kind: "list", length: 4, element: color } },
+    "Color",
+  ],
+  ["a flexible array of one", { kind: "tail", element: color }, "Color"],
+  ["a flexible array of bytes", { kind: "tail", element: "bytes" }, undefined],
+  ["a number", u32, undefined],
+  ["a struct", { kind: "struct", type: 7 }, undefined],
+])("the enumerators of %s", (_, layout, expected) => expect(enumOf(layout, names)).toBe(expected));
 
 test.each([
   [[{ offset: 3, size: 1 }], "byte 3"],

@@ -12,6 +12,7 @@ import { key } from "../src/codec/key.ts";
 import { nameOf, ntohl, ntohll, ntohs, toJson } from "../src/codec/present.ts";
 import * as scalars from "../src/codec/scalars.ts";
 import { type FastPart, type FieldTable, struct } from "../src/codec/struct.ts";
+import { fixed, tail } from "../src/codec/tail.ts";
 import { isValueError } from "../src/errors.ts";
 import { Memory } from "../src/memory.ts";
 
@@ -741,6 +742,85 @@ describe("presentation", () => {
   ])("toJson of %s", (_, value, json) => {
     expect(toJson(value)).toEqual(json);
     expect([value].map(toJson)).toEqual([json]);
+  });
+});
+
+describe("toJson with enumerators' names", () => {
+  const Color = { RED: 0, ROSE: 0, GREEN: 1 } as const;
+  const Wide = { LOW: 1n, HIGH: 1n << 63n } as const;
+  const Dot = struct(8, { color: [0, u32, Color], n: [4, u32] });
+  const All = struct(
+    "all",
+    80,
+    () => ({
+      one: [0, u32, Color],
+      wide: [8, u64, Wide],
+      grid: [16, list(2, list(2, u8)), Color],
+      few: [20, bits(0, 3, u8), Color],
+      dots: [24, list(2, Dot)],
+      dot: [40, Dot],
+      either: [48, u32, Color],
+      number: [48, u32],
+      name: [56, chars(8)],
+      rest: [80, tail(Dot)],
+    }),
+    { tail: "rest", unions: [["either", "number"]] },
+  );
+  const dot = { color: 1, n: 1 };
+  const value = {
+    one: 0,
+    wide: 1n << 63n,
+    grid: [
+      [0, 1],
+      [2, 1],
+    ],
+    few: 1,
+    dots: [dot, { color: 7, n: 0 }],
+    dot,
+    either: 1,
+    number: 1,
+    name: "x",
+    rest: [dot],
+  };
+  const named = { color: "GREEN", n: 1 };
+  const json = {
+    one: "RED",
+    wide: "HIGH",
+    grid: [
+      ["RED", "GREEN"],
+      [2, "GREEN"],
+    ],
+    few: "GREEN",
+    dots: [named, { color: 7, n: 0 }],
+    dot: named,
+    either: "GREEN",
+    number: 1,
+    name: "x",
+    rest: [named],
+  };
+
+  it.each<[string, unknown, Codec<unknown, never>, unknown]>([
+    ["a struct", value, All as Codec<unknown, never>, json],
+    ["a key", value, key(All as Codec<unknown, never>), json],
+    [
+      "a struct inside another",
+      { all: value },
+      struct(80, { all: [0, fixed(All as Codec<unknown, never>)] }),
+      { all: json },
+    ],
+    ["an array of structs", [dot, dot], list(2, Dot), [named, named]],
+    ["many values", [dot, dot], Dot, [named, named]],
+    ["a set of values", new Set([dot]), Dot, [named]],
+    ["a number without a name", { wide: 7n }, All as Codec<unknown, never>, { wide: "7" }],
+    ["what the codec does not know", { other: 1 }, Dot, { other: 1 }],
+    ["entries, which have two types", [[dot, dot]], Dot, [[dot, dot]]],
+  ])("of %s", (_, what, codec, expected) => {
+    expect(toJson(what, { enums: "names", codec })).toEqual(expected);
+  });
+
+  it("without them: numbers", () => {
+    expect(toJson(value)).toEqual({ ...value, wide: String(1n << 63n) });
+    expect(All.decode(All.encode(value))).toEqual(value);
   });
 });
 

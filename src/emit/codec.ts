@@ -95,6 +95,22 @@ export function codecOf(layout: Layout, names: Names): string {
   }
 }
 
+/** The enumerators of an enum, or of the one that an array or a bitfield is made of. */
+export function enumOf(layout: Layout, names: Names): string | undefined {
+  switch (layout.kind) {
+    case "enum":
+      return ident(names.types[layout.type]!);
+    case "bits":
+      return enumOf(layout.base, names);
+    case "list":
+      return enumOf(layout.element, names);
+    case "tail":
+      return typeof layout.element === "string" ? undefined : enumOf(layout.element, names);
+    default:
+      return undefined;
+  }
+}
+
 /** `at`, `at + 8`. */
 function place(offset: number): string {
   return offset === 0 ? "at" : `at + ${offset}`;

@@ -6,7 +6,7 @@ import type { Endian } from "../elf/elf.ts";
 import type { EnumLayout, NamedLayout, Part, StructLayout, Union } from "../layout/layout.ts";
 import { sharedNames } from "../layout/unions.ts";
 import type { Names } from "../names/names.ts";
-import { codecOf, initOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
+import { codecOf, enumOf, initOf, isBig, readOf, typeOf, writeOf } from "./codec.ts";
 import { fieldDoc, initDoc, namedDoc, structDoc } from "./doc.ts";
 import { access, ident, literal, property } from "./text.ts";
 import { tsMorph } from "./tsmorph.ts";
@@ -31,9 +31,9 @@ function constant(name: string, type: string | undefined, initializer: string, d
   };
 }
 
-/** `pid: [0, s.u32]`: the entry of a field or variable in a table. */
-export function tableEntry(name: string, offset: number, codec: string): string {
-  return `${property(name)}: [${offset}, ${codec}]`;
+/** `pid: [0, s.u32]`, `state: [4, s.u32, State]`: the entry of a field or variable in a table. */
+export function tableEntry(name: string, offset: number, codec: string, enumeration?: string): string {
+  return `${property(name)}: [${[offset, codec, ...(enumeration === undefined ? [] : [enumeration])].join(", ")}]`;
 }
 
 /** `[["v4", "v6"]]`: unions as the runtime's table and its type `Init` take them. */
@@ -88,7 +88,9 @@ function emitStruct(layout: StructLayout, context: EmitContext): StatementStruct
   const { names } = context;
   const name = ident(names.types[layout.type]!);
   const types = layout.init ? `${name}, ${ident(names.inits[layout.type]!)}` : name;
-  const table = layout.fields.map((field) => tableEntry(field.name, field.offset, codecOf(field.layout, names)));
+  const table = layout.fields.map((field) =>
+    tableEntry(field.name, field.offset, codecOf(field.layout, names), enumOf(field.layout, names)),
+  );
   // A struct without fields has nothing to be fast at, and unused parameters would not compile everywhere.
   const rest =
     layout.fields.length > 0 || layout.kernelFields.some(({ reset }) => reset) ? `, ${fastPart(layout, context)}` : "";

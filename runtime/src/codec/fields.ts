@@ -2,12 +2,17 @@
 
 import type { Codec } from "./codec.ts";
 
+/** The enumerators of an enum, as generated modules have them. */
+export type Enumeration = Readonly<Record<string, number | bigint>>;
+
 /** One field of a struct: where it is and what reads and writes it. */
 export interface Field {
   readonly name: string;
   /** In bytes, from the struct's start. */
   readonly offset: number;
   readonly codec: Codec<unknown, unknown>;
+  /** Of a field that is an enum or an array of one. */
+  readonly enumeration?: Enumeration | undefined;
 }
 
 /** The elements of an array. */

@@ -7,12 +7,12 @@ import { refuse } from "../memory/refuse.ts";
 import { makeCodec } from "./base.ts";
 import { join, refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
-import { detailsOf, type Field, kernelFieldsOf, setOwn } from "./fields.ts";
+import { detailsOf, type Enumeration, type Field, kernelFieldsOf, setOwn } from "./fields.ts";
 import { type Overlay, readUnions, type Union, writeOverlay } from "./union.ts";
 
-/** The offset and the codec of every field of a struct whose value is `T`. */
+/** The offset and the codec of every field of a struct whose value is `T`, and of an enum, or an array of one, its enumerators. */
 export type FieldTable<T, Init = T> = {
-  readonly [K in keyof T]-?: readonly [offset: number, codec: Codec<T[K], InitOf<Init, K>>];
+  readonly [K in keyof T]-?: readonly [offset: number, codec: Codec<T[K], InitOf<Init, K>>, enumeration?: Enumeration];
 };
 
 // Over each member of a union: what may be written of a type with a union in it is one.
@@ -34,15 +34,17 @@ export interface FastPart<T, Init = T> extends StructOptions {
   write?(m: Memory, at: number, value: Init): void;
 }
 
-type AnyTable = { readonly [name: string]: readonly [offset: number, codec: Codec<unknown, never>] };
+type AnyTable = {
+  readonly [name: string]: readonly [offset: number, codec: Codec<unknown, never>, enumeration?: Enumeration];
+};
 
 /** What a struct of the fields `F` reads as. */
 export type Fields<F> = {
-  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer T, infer _>] ? T : never;
+  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer T, infer _>, Enumeration?] ? T : never;
 };
 /** What a struct of the fields `F` is written from. */
 export type FieldInits<F> = {
-  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer _, infer Init>] ? Init : never;
+  -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer _, infer Init>, Enumeration?] ? Init : never;
 };
 
 /** A struct of `size` bytes as generated code has it: `fields` is asked for when it is first needed. */
@@ -130,7 +132,7 @@ function writerOf(all: () => Known, fast: Partial<FastPart<unknown>>): (m: Memor
 }
 
 function readTable(name: string, size: number, table: AnyTable): readonly Field[] {
-  return Object.entries(table).map(([field, [offset, codec]]) => {
+  return Object.entries(table).map(([field, [offset, codec, enumeration]]) => {
     if (!(Number.isInteger(offset) && offset >= 0 && offset + codec.size <= size)) {
       const place = `${codec.size} bytes at ${offset}`;
       throw new ValueError(
@@ -138,7 +140,7 @@ function readTable(name: string, size: number, table: AnyTable): readonly Field[
         join(name, field),
       );
     }
-    return { name: field, offset, codec: codec as Codec<unknown> };
+    return { name: field, offset, codec: codec as Codec<unknown>, enumeration };
   });
 }
 

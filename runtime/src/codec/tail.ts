@@ -7,7 +7,7 @@ import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
 import { detailsOf, type Elements } from "./fields.ts";
-import { bytes } from "./arrays.ts";
+import { bytes, list } from "./arrays.ts";
 import { u8 } from "./scalars.ts";
 
 const tails: WeakMap<object, unknown> = /*@__PURE__*/ new WeakMap();
@@ -40,6 +40,11 @@ function makeTail<T, Init>(codec: Codec<T, Init>): Codec<readonly T[], readonly 
     },
     bigEndian,
     hasText: hasText ?? (() => true),
+    elements: {
+      length: 0,
+      codec: codec as Codec<unknown, unknown>,
+      resized: (length) => list(length, codec) as Codec<unknown, unknown>,
+    },
     recordSize: (values) => (Array.isArray(values) ? values.length * size : 0),
   });
 }
