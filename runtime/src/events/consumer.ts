@@ -55,6 +55,8 @@ export class Consumer<S extends EventSource> {
     map.onClose(() => {
       this.#reader?.close();
       this.#source?.close();
+      // What is mapped from now on is zeros, and the handler that closes the map may still read its event.
+      this.#types.cursor.m = undefined;
     });
   }
 

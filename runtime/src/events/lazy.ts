@@ -20,7 +20,8 @@ export function newCursor(): Place {
 }
 
 function outside(): never {
-  throw new StateError("event: read outside of its handler (lazy events are there until the handler returns)");
+  const until = "lazy events are there until the handler returns or closes the map";
+  throw new StateError(`event: read outside of its handler, or after close (${until})`);
 }
 
 /** Shows the records of `codec` under `cursor`, in the same object each; undefined for what is no struct, and has no fields to wait for. */
