@@ -54,6 +54,30 @@ function checkAlike(main: Named, other: Named, arch: string): void {
   throw new SkelError("ERR_TYPE", `the objects need one interface, got ${difference} (generate them apart)`, [arch]);
 }
 
+/**
+ * What the reader of an object should know.
+ * @throws SkelError ERR_STRICT for the first, where warnings are errors
+ */
+function warningsFor({ model, layouts }: Reading, { strict, place }: ResolvedOptions): readonly Warning[] {
+  const warnings = [...model.warnings, ...layouts.warnings];
+  if (!strict || warnings.length === 0) return warnings;
+  const { where, what } = warnings[0]!;
+  const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;
+  throw new SkelError("ERR_STRICT", `${what}${more} (change the source, or leave out strict)`, [place, where]);
+}
+
+/**
+ * The warnings of `generateWithWarnings`, without a text: what an unchanged module costs.
+ * @throws SkelError as `generate`
+ */
+export function warningsOf(bytes: Uint8Array, options: GenerateOptions): readonly Warning[] {
+  const resolved = resolveOptions(options);
+  return warningsFor(
+    within(resolved.place, () => readFor(bytes, resolved)),
+    resolved,
+  );
+}
+
 async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promise<Generated> {
   const read = within(options.place, () => readFor(bytes, options));
   const { model, layouts, carried } = read;
@@ -66,15 +90,7 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
     );
     return [arch, other] as const;
   });
-  const warnings = [...model.warnings, ...layouts.warnings];
-  if (options.strict && warnings.length > 0) {
-    const { where, what } = warnings[0]!;
-    const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;
-    throw new SkelError("ERR_STRICT", `${what}${more} (change the source, or leave out strict)`, [
-      options.place,
-      where,
-    ]);
-  }
+  const warnings = warningsFor(read, options);
   // ts-morph and prettier are slow to load; an object that cannot be read has failed by now without them.
   const { emitModule } = await import("./emit/module.ts");
   const carriedAs = (object: Uint8Array, file: string | undefined): Carried => ({

@@ -1,5 +1,5 @@
 // The first lines of a generated file: what it was made from. They alone tell whether it is up to date, so that an
-// unchanged file costs no generator at all.
+// unchanged file costs no text.
 
 import { createHash } from "node:crypto";
 import { VERSION } from "./version.ts";

@@ -430,7 +430,7 @@ describe("an unchanged object", () => {
     ]) {
       const loaded = loadedBy(args);
       expect(loaded).toContain("yargs");
-      expect(loaded.filter((name) => /prettier|ts-morph|typescript|elfy/.test(name))).toEqual([]);
+      expect(loaded.filter((name) => /prettier|ts-morph|typescript/.test(name))).toEqual([]);
     }
   });
 
@@ -865,7 +865,7 @@ describe("--map", () => {
     const plain = ["--map", "plain=__be32:char[16]"];
     expect(await gen(...counts, ...plain)).toMatchObject({ status: 0, stdout: "old.skel.ts written\n" });
     expect(folder.read("old.skel.ts")).toContain("plain: s.hash(s.u32, s.chars(16))");
-    expect(await gen(...plain, ...counts)).toEqual(upToDate("old.skel.ts"));
+    expect(await gen(...plain, ...counts)).toMatchObject({ status: 0, stdout: "old.skel.ts is up to date\n" });
     expect(await gen(...counts, "--check")).toEqual(
       failed('old.skel.ts: is out of date (run ebpf-skel gen old.bpf.o --map "counts=u32:u64")'),
     );
@@ -905,7 +905,10 @@ describe("--event", () => {
     ]);
     expect((await gen("--event", "ambiguous=started")).stderr).not.toContain("map ambiguous");
     expect(folder.read("send.skel.ts")).toContain("ambiguous: s.RingBuf<Started>;");
-    expect(await gen("--event", "ambiguous=started", "--check")).toEqual(upToDate("send.skel.ts"));
+    expect(await gen("--event", "ambiguous=started", "--check")).toMatchObject({
+      status: 0,
+      stdout: "send.skel.ts is up to date\n",
+    });
     expect(await gen("--check", "--event", "ambiguous=bytes")).toEqual(
       failed('send.skel.ts: is out of date (run ebpf-skel gen send.bpf.o --event "ambiguous=bytes")'),
     );

@@ -170,6 +170,19 @@ test("--strict makes a warning an error, and writes nothing", () => {
   expect(folder.run(["gen", "x.bpf.o", "--strict"])).toMatchObject({ status: 0, stderr: "" });
 });
 
+test("an unchanged module and --check tell what the first run told", () => {
+  folder.write("types.bpf.o", fixture("types"));
+  const first = folder.run(["gen", "types.bpf.o"]);
+  expect(first).toMatchObject({ status: 0, stdout: "types.skel.ts written\n" });
+  expect(first.stderr).toMatch(/^ebpf-skel: warning: types\.bpf\.o: map plain_sizes key: /);
+  const again = { status: 0, stdout: "types.skel.ts is up to date\n", stderr: first.stderr };
+  expect(folder.run(["gen", "types.bpf.o"])).toEqual(again);
+  expect(folder.run(["gen", "types.bpf.o", "--check"])).toEqual(again);
+  const strict = folder.run(["gen", "types.bpf.o", "--strict"]);
+  expect(strict).toMatchObject({ status: 1, stdout: "" });
+  expect(folder.run(["gen", "types.bpf.o", "--check", "--strict"])).toEqual(strict);
+});
+
 test("build --endian both carries the object of either byte order in one module", () => {
   folder.write("prog.bpf.c", "#ifdef __TARGET_ARCH_s390\nint value = 390;\n#else\nint value = 1;\n#endif\n");
   const args = ["build", "prog.bpf.c", "--endian", "both", "--no-embed"];

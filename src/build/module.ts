@@ -1,5 +1,5 @@
-// The bytes of an object in, its module's files out: written where they differ, and not even generated where the module's
-// header says that nothing would.
+// The bytes of an object in, its module's files out: written where they differ, and where the module's header says that
+// nothing would, the object is read for its warnings alone.
 
 import { basename, dirname, join } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
@@ -114,13 +114,15 @@ function findStale(job: Job, bytes: Uint8Array): { file: string; state: string }
 }
 
 /**
- * Holds the files of a job against `bytes`.
+ * Holds the files of a job against `bytes`; gives the warnings, as the run that wrote them did.
  * @throws SkelError ERR_CHECK naming the first that is out of date, and `remedy`, the command that helps
  */
-export function checkModule(job: Job, bytes: Uint8Array, remedy: string): void {
+export async function checkModule(job: Job, bytes: Uint8Array, remedy: string): Promise<readonly Warning[]> {
   const stale = findStale(job, bytes);
   if (stale !== undefined)
     throw new SkelError("ERR_CHECK", `${stale.state} (run ${remedy})`, [displayPath(stale.file)]);
+  const { warningsOf } = await import("../generate.ts");
+  return warningsOf(bytes, job.options);
 }
 
 /** The text of a job's module, without writing anything. */
@@ -130,15 +132,14 @@ export async function makeText({ options }: Job, bytes: Uint8Array): Promise<Omi
 }
 
 /**
- * Brings the files of a job up to date. With `strict` it is generated in any case: what a header says of an earlier run says
- * nothing of warnings.
+ * Brings the files of a job up to date.
  * @throws SkelError of the generator, or ERR_IO
  */
 export async function makeModule(job: Job, bytes: Uint8Array): Promise<Made> {
   const { options, output, declarations, object, others } = job;
-  if (options.strict !== true && findStale(job, bytes) === undefined)
-    return { text: readTextIfAny(output) ?? "", written: false, warnings: [] };
-  const { generateWithWarnings } = await import("../generate.ts");
+  const { generateWithWarnings, warningsOf } = await import("../generate.ts");
+  if (findStale(job, bytes) === undefined)
+    return { text: readTextIfAny(output) ?? "", written: false, warnings: warningsOf(bytes, options) };
   const made = await generateWithWarnings(bytes, options);
   // The objects first: a module never names what is not there.
   const files = [

@@ -1,8 +1,17 @@
-// `ebpf-skel gen`: objects in, one module beside each out. Unchanged objects are recognised by the header alone, before
-// ts-morph and prettier are loaded.
+// `ebpf-skel gen`: objects in, one module beside each out. Unchanged objects are recognised by the header, before ts-morph
+// and prettier are loaded.
 
 import { dirname, join } from "node:path";
-import { checkModule, filesOf, type Job, makeModule, makeText, moduleName, planJob } from "../build/module.ts";
+import {
+  checkModule,
+  filesOf,
+  type Job,
+  type Made,
+  makeModule,
+  makeText,
+  moduleName,
+  planJob,
+} from "../build/module.ts";
 import { displayPath, isSkelError, shown, SkelError } from "../errors.ts";
 import { isFolder, readObjectFile, targetOf } from "../files.ts";
 import { parseTypes, parseViews } from "./types.ts";
@@ -135,6 +144,12 @@ export function commandOf(
   return ["ebpf-skel", command, displayPath(input), ...options].join(" ");
 }
 
+async function resultOf(job: Job, bytes: Uint8Array, args: ModuleArguments, command: string): Promise<Made> {
+  if (args.check) return { text: "", warnings: await checkModule(job, bytes, command), written: false };
+  if (args.stdout) return { ...(await makeText(job, bytes)), written: true };
+  return makeModule(job, bytes);
+}
+
 /** Runs one job on the object's bytes; whether anything was written. Before it tells of a warning it calls `telling`. */
 export async function runJob(
   job: Job,
@@ -144,13 +159,7 @@ export async function runJob(
   telling: () => void,
 ): Promise<boolean> {
   job = withArches(job, args);
-  if (args.check) {
-    checkModule(job, bytes, command);
-    return false;
-  }
-  const { text, warnings, written } = args.stdout
-    ? { ...(await makeText(job, bytes)), written: true }
-    : await makeModule(job, bytes);
+  const { text, warnings, written } = await resultOf(job, bytes, args, command);
   if (warnings.length > 0) telling();
   for (const { where, what } of warnings) reportWarning(`${displayPath(job.input)}: ${where}: ${what}`);
   if (args.stdout) process.stdout.write(text);
