@@ -14,6 +14,7 @@ import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, otherFile, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
+import { onePerPlace } from "./rules/lines.ts";
 
 /** A generated module and what its reader should know. */
 export interface Generated {
@@ -59,7 +60,7 @@ function checkAlike(main: Named, other: Named, arch: string): void {
  * @throws SkelError ERR_STRICT for the first, where warnings are errors
  */
 function warningsFor({ model, layouts }: Reading, { strict, place }: ResolvedOptions): readonly Warning[] {
-  const warnings = [...model.warnings, ...layouts.warnings];
+  const warnings = onePerPlace([...model.warnings, ...layouts.warnings]);
   if (!strict || warnings.length === 0) return warnings;
   const { where, what } = warnings[0]!;
   const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;

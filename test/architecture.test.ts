@@ -45,6 +45,7 @@ const GENERATOR = [
   ["elf"],
   ["btf", "bytecode"],
   ["object"],
+  ["rules"],
   ["upgrade"],
   ["layout"],
   ["names"],

@@ -44,7 +44,7 @@ test("a C++ object shows what its BTF can tell, and the rest as bytes with the r
   expect(text).toContain("conns: s.HashMap<Uint8Array, ");
   expect(warnings.map(({ where, what }) => `${where}: ${what}`)).toEqual(
     expect.arrayContaining([
-      "map conns key: shown as bytes, member void_at_0 is of type void, which has no size",
+      "map conns: key shown as bytes, member void_at_0 is of type void, which has no size",
       "variable wide: shown as bytes, its type has 32 bytes, got 8",
       "variable ref: shown as bytes, its type has no size",
     ]),

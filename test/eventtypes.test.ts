@@ -234,11 +234,13 @@ describe("the remedy", () => {
     expect(warningsOf(inspectObject(compileBpf(with_)), "rb")).toEqual([]);
   });
 
-  test("names a struct of that size which only the code mentions", () => {
-    // A local variable of the type brings it into BTF nowhere; a member of a global's type does.
-    const object = compileBpf(source("struct holder { struct event inner; u64 more; } holder;", send("16")));
-    expect(warningsOf(inspectObject(object), "rb")).toEqual([
-      "events are bytes: programs send 16 bytes, which no struct of a global, map value or parameter has, BTF has struct event (add struct event *unused_event __attribute__((unused)); or say what they are: gen --event rb=TYPE)",
+  test.each([
+    ["the kernel's, which CO-RE brought in", "struct task_struct { struct event tasks; int pid; } __attribute__((preserve_access_index)); int pid_of(struct task_struct *task) { return task->pid; }"], // prettier-ignore
+    ["a member of another's", "struct holder { struct event inner; u64 more; } holder;"],
+  ])("names no struct that nothing shows to be the author's: %s", (_, declarations) => {
+    // BTF has `struct event` of 16 bytes, of which nothing but the size fits.
+    expect(warningsOf(inspectObject(compileBpf(source(declarations, send("16")))), "rb")).toEqual([
+      "events are bytes: programs send 16 bytes, which no struct of a global, map value or parameter has (add struct event *unused_event __attribute__((unused)); or say what they are: gen --event rb=TYPE)",
     ]);
   });
 });

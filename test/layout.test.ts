@@ -198,10 +198,10 @@ describe("readLayouts", () => {
         value: { kind: "bytes", length: 8, reason: 'two members are called "a"' },
         warnings: [
           {
-            where: "map m key",
-            what: "shown as bytes, its definition has key_size and no __type(key, ...)",
+            where: "map m",
+            what: "key shown as bytes, its definition has key_size and no __type(key, ...)",
           },
-          { where: "map m value", what: 'shown as bytes, two members are called "a"' },
+          { where: "map m", what: 'value shown as bytes, two members are called "a"' },
         ],
       },
     ],
@@ -212,8 +212,8 @@ describe("readLayouts", () => {
       {
         value: { kind: "bytes", length: 8, reason: "member c is of type void, which has no size" },
         warnings: [
-          { where: "map m key", what: "shown as bytes, its definition has key_size and no __type(key, ...)" },
-          { where: "map m value", what: "shown as bytes, member c is of type void, which has no size" },
+          { where: "map m", what: "key shown as bytes, its definition has key_size and no __type(key, ...)" },
+          { where: "map m", what: "value shown as bytes, member c is of type void, which has no size" },
         ],
       },
     ],

@@ -164,7 +164,7 @@ test("--strict makes a warning an error, and writes nothing", () => {
   const { status, stdout, stderr } = folder.run(["gen", "types.bpf.o", "--strict"]);
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
   expect(stderr).toMatch(
-    /^ebpf-skel: types\.bpf\.o: map plain_sizes key: shown as bytes, .*\(change the source, or leave out strict\)\n$/,
+    /^ebpf-skel: types\.bpf\.o: map plain_sizes: key shown as bytes, .*\(change the source, or leave out strict\)\n$/,
   );
   expect(folder.list()).not.toContain("types.skel.ts");
   expect(folder.run(["gen", "x.bpf.o", "--strict"])).toMatchObject({ status: 0, stderr: "" });

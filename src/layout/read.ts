@@ -4,7 +4,6 @@
 import { type DeclTag, declTags, sizeOf, skipModifiersAndTypedefs, trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
-import { printable } from "../errors.ts";
 import type { MapModel, ObjectModel, ProgramModel, SectionModel } from "../object/model.ts";
 import type {
   EnumLayout,
@@ -23,6 +22,7 @@ import { scalarOf } from "./scalar.ts";
 import { layoutStruct } from "./struct.ts";
 import { layoutStructOps } from "./structops.ts";
 import { sharedNames } from "./unions.ts";
+import { collectWarnings } from "./warnings.ts";
 
 function layoutEnum(types: readonly BtfType[], id: TypeId, name: TypeName): EnumLayout | string {
   const type = types[id]!;
@@ -159,39 +159,6 @@ function layoutProgram(collector: Collector, { name, sec, funcType }: ProgramMod
   if (!own || struct.size === 0) return { name };
   const ctx = collector.use(pointer.type, `${name}_ctx`, struct.size);
   return ctx.layout.kind === "struct" ? { name, ctx } : { name };
-}
-
-/** Each map, and behind it the inner one. */
-function withInner(maps: readonly MapLayout[]): readonly MapLayout[] {
-  return maps.flatMap((map) => (map.inner === undefined ? [map] : [map, map.inner]));
-}
-
-/** The sentence a reader gets for a use that had to become bytes. */
-function reasonOf(layout: Layout): string | undefined {
-  return layout.kind === "bytes" ? layout.reason : undefined;
-}
-
-function collectWarnings(layouts: Omit<Layouts, "warnings">): Layouts["warnings"] {
-  const uses = [
-    ...withInner(layouts.maps).flatMap(({ name, key, value, events = [] }) => [
-      { where: `map ${name} key`, layout: key?.layout },
-      { where: `map ${name} value`, layout: value?.layout },
-      ...events.map(({ layout }) => ({ where: `map ${name} event`, layout })),
-    ]),
-    ...layouts.sections.flatMap(({ variables }) =>
-      variables.map(({ name, layout }) => ({ where: `variable ${name}`, layout })),
-    ),
-    ...layouts.types.flatMap((type) =>
-      type.kind === "struct"
-        ? type.fields.map(({ name, layout }) => ({ where: `${type.spelled}, member ${name}`, layout }))
-        : [],
-    ),
-  ];
-  return uses.flatMap(({ where, layout }) => {
-    const reason = layout && reasonOf(layout);
-    // Names of types and members may hold any bytes.
-    return reason === undefined ? [] : [{ where: printable(where), what: `shown as bytes, ${printable(reason)}` }];
-  });
 }
 
 /** The struct that `layout` holds, also as an array's element. */

@@ -47,18 +47,6 @@ export function findAuthors(
   return [...found.values()];
 }
 
-/** All that have a name, for a hint: nothing shows that they are the author's. */
-export function namedStructs(types: readonly BtfType[]): Candidate[] {
-  return types.flatMap((type, id) => {
-    const isNamed = (type.kind === "struct" && type.name !== "") || type.kind === "typedef";
-    const named = isNamed ? structOf(types, id) : undefined;
-    // A typedef counts where it alone names the struct.
-    if (named === undefined || named.type !== id) return [];
-    const candidate = candidateOf(types, named);
-    return candidate === undefined ? [] : [candidate];
-  });
-}
-
 interface Named {
   readonly struct: TypeId;
   readonly type: TypeId;

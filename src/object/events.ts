@@ -5,7 +5,7 @@ import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { groupBy } from "../group.ts";
-import { type Candidate, findAuthors, namedStructs } from "./authors.ts";
+import { type Candidate, findAuthors } from "./authors.ts";
 import { type EventCall, findEventCalls } from "./eventcalls.ts";
 import type { EventsModel, MapModel, ProgramModel } from "./model.ts";
 import type { Source } from "./source.ts";
@@ -43,11 +43,6 @@ export function withEvents(
   const sent = findEventCalls(source, bytes, maps);
   const byMap = groupBy([...sent.ringbuf, ...sent.perf_event_array], ({ map }) => map);
   const bySize = groupBy(findAuthors(source, bytes, maps, programs), ({ size }) => size);
-  let named: ReadonlyMap<number, readonly Candidate[]> | undefined;
-  const structs: Structs = {
-    authors: (size) => bySize.get(size) ?? [],
-    others: (size) => (named ??= groupBy(namedStructs(source.types), (one) => one.size)).get(size) ?? [],
-  };
   const strays = {
     ringbuf: sent.ringbuf.find(({ map }) => map === undefined),
     perf_event_array: sent.perf_event_array.find(({ map }) => map === undefined),
@@ -69,7 +64,7 @@ export function withEvents(
     const sizes = [...new Set(own.map(({ size }) => size))].filter((size) => size !== undefined).sort((a, b) => a - b);
     const stray = map.type === "ringbuf" || map.type === "perf_event_array" ? strays[map.type] : undefined;
     const calls = stray === undefined ? own : [...own, stray];
-    return { ...map, events: declaredOf(source.types, map, sizes) ?? infer(map, calls, sizes, structs) };
+    return { ...map, events: declaredOf(source.types, map, sizes) ?? infer(map, calls, sizes, bySize) };
   });
 }
 
@@ -89,14 +84,10 @@ function declaredOf(types: readonly BtfType[], map: MapModel, sizes: readonly nu
 /** What to write where nothing can be inferred. */
 const remedy = ({ name }: MapModel, type = "TYPE"): string => `say what they are: gen --event ${name}=${type}`;
 
-/** The structs of an object, by size. */
-interface Structs {
-  readonly authors: (size: number) => readonly Candidate[];
-  /** Of anybody's. */
-  readonly others: (size: number) => readonly Candidate[];
-}
+/** The structs of the author by size. */
+type BySize = ReadonlyMap<number, readonly Candidate[]>;
 
-function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], structs: Structs): EventsModel {
+function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], structs: BySize): EventsModel {
   if (calls.length === 0) return untyped(sizes);
   const stray = calls.find((call) => call.map === undefined);
   if (stray !== undefined)
@@ -106,8 +97,8 @@ function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly numbe
     return untyped(sizes, `${plain(variable.caller)} sends a size that is not constant (${remedy(map)})`);
   const inferred: TypeId[] = [];
   for (const size of sizes) {
-    const fitting = structs.authors(size);
-    if (fitting.length !== 1) return untyped(sizes, undecided(map, size, structs));
+    const fitting = structs.get(size) ?? [];
+    if (fitting.length !== 1) return untyped(sizes, undecided(map, size, fitting));
     inferred.push(fitting[0]!.type);
   }
   if (sizes.length > 1 && !areApart(map, sizes, calls))
@@ -120,15 +111,15 @@ function areApart(map: MapModel, sizes: readonly number[], calls: readonly Event
   return lengths.size === sizes.length && !calls.some(({ longer }) => longer);
 }
 
-function undecided(map: MapModel, size: number, { authors, others: all }: Structs): string {
+/** Only the author's structs are named: of others BTF has mostly the kernel's, whose size is the same by chance. */
+function undecided(map: MapModel, size: number, fitting: readonly Candidate[]): string {
   const sent = `programs send ${size} ${size === 1 ? "byte" : "bytes"}`;
-  const several = authors(size).map(({ spelled }) => spelled);
-  if (several.length > 0)
-    return `${sent}, the size of ${listed(several)} (${remedy(map, plain(several[0]!.replace(/^(struct|union) /, "")))})`;
-  const others = all(size).map(({ spelled }) => spelled);
-  const seen = others.length > 0 ? `, BTF has ${listed(others)}` : "";
-  const line = `${others.length > 0 ? plain(others[0]!) : "struct event"} *unused_event __attribute__((unused));`;
-  return `${sent}, which no struct of a global, map value or parameter has${seen} (add ${line} or ${remedy(map)})`;
+  if (fitting.length > 0) {
+    const type = plain(fitting[0]!.spelled.replace(/^(struct|union) /, ""));
+    return `${sent}, the size of ${listed(fitting.map(({ spelled }) => spelled))} (${remedy(map, type)})`;
+  }
+  const line = "struct event *unused_event __attribute__((unused));";
+  return `${sent}, which no struct of a global, map value or parameter has (add ${line} or ${remedy(map)})`;
 }
 
 /** What is doubtful of a map's events: that programs send what is no type here, or what does not fit the type. */
