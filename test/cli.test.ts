@@ -155,7 +155,7 @@ describe("an object that cannot be read", () => {
     [
       "a name with an escape sequence",
       () => objectWith({ ...HARMLESS, map: "\u001b[31mred" }),
-      'map name is not a C identifier of at most 127 characters, got "\\u001b[31mred" (the kernel refuses it too: rename it)',
+      'map name is not a C identifier with or without dots of at most 127 characters, got "\\u001b[31mred" (the kernel refuses it too: rename it)',
     ],
   ];
 

@@ -58,6 +58,7 @@ describe("definitions", () => {
       [{ ...NONE, name: "a", type: "type_99", typeId: 99, keySize: 4, valueSize: 8, maxEntries: 16, flags: 0 }],
     ],
     ["none in an empty section", object([], []), []],
+    ["a name with dots", object(HASH, [map("my.map")]), [expect.objectContaining({ name: "my.map", type: "hash" })]],
   ])("%s", (_, bytes, maps) => {
     const model = inspectObject(bytes);
     expect(model.maps).toEqual(maps);
@@ -85,9 +86,9 @@ describe("definitions", () => {
     ],
     [
       "a name that is no identifier",
-      object(HASH, [map("a.b")]),
+      object(HASH, [map("a b")]),
       "ERR_NAME",
-      'section "maps": map name is not a C identifier of at most 127 characters, got "a.b" (the kernel refuses it too: rename it)',
+      'section "maps": map name is not a C identifier with or without dots of at most 127 characters, got "a b" (the kernel refuses it too: rename it)',
     ],
     ["a name of two maps", object([...HASH, ...HASH], [map("a"), map("a", 20)]), "ERR_MAP_DEF", "map a: defined twice"],
     [

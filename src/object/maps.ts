@@ -5,7 +5,7 @@ import { spellType } from "../btf/spell.ts";
 import type { BtfDatasec, BtfVar } from "../btf/types.ts";
 import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
-import { requireIdentifier } from "./identifier.ts";
+import { requireMapName } from "./identifier.ts";
 import { readDefinition } from "./mapdef.ts";
 import { readSlots } from "./slots.ts";
 import type { MapModel } from "./model.ts";
@@ -47,7 +47,7 @@ function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): 
           "ERR_MAP_DEF",
           `section ${shown(section.name)}: type ${type} is not a variable, got ${variable.kind}`,
         );
-      requireIdentifier("map", variable.name);
+      requireMapName(variable.name);
       return within(`map ${variable.name}`, () => {
         if (seen.has(variable.name)) throw new SkelError("ERR_MAP_DEF", "defined twice");
         seen.add(variable.name);

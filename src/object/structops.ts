@@ -5,7 +5,7 @@ import { spellType } from "../btf/spell.ts";
 import type { BtfDatasec } from "../btf/types.ts";
 import type { ElfSection } from "../elf/elf.ts";
 import { shown, SkelError } from "../errors.ts";
-import { requireIdentifier } from "./identifier.ts";
+import { requireMapName } from "./identifier.ts";
 import type { StructOpsModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
@@ -16,7 +16,7 @@ function readMap(source: Source, section: ElfSection, info: BtfDatasec["vars"][n
   const { types, variableSymbol, warn } = source;
   const variable = types[info.type]!;
   if (variable.kind !== "var") return [];
-  requireIdentifier("map", variable.name);
+  requireMapName(variable.name);
   const where = `struct_ops ${variable.name}`;
   const struct = types[skipModifiersAndTypedefs(types, variable.type)]!;
   if (struct.kind !== "struct" || struct.name === "") {

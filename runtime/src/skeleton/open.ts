@@ -12,7 +12,7 @@ import type { SectionSpec } from "../sections/types.ts";
 import { arenaSection, checkArenas, find, type Found, type FoundMap, type FoundSection } from "./found.ts";
 import { initialValue } from "./initial.ts";
 import { loadedSkeleton } from "./loaded.ts";
-import { checkPins } from "./pins.ts";
+import { checkPins, respellPins } from "./pins.ts";
 import { record } from "../library/record.ts";
 import { openMap, openProgram } from "./setters.ts";
 import { shadowOf } from "../structops/shadow.ts";
@@ -163,7 +163,9 @@ export function openSkeleton(
   checkArenas(library, table);
   const object = new BpfObject(library, bytes, table.name, options);
   try {
-    return new OpenSkeleton(object, find(object, table));
+    const found = find(object, table);
+    respellPins(object, found.maps);
+    return new OpenSkeleton(object, found);
   } catch (e) {
     object.close();
     throw e;

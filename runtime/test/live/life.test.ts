@@ -199,6 +199,44 @@ function peersOf(value: string): Skeleton<Peers> {
   });
 }
 
+describe("a map with dots in its name", () => {
+  /** The skeleton of `my.map`. */
+  interface Dotted {
+    maps: { "my.map": HashMap<number, number> };
+    progs: {};
+    sections: {};
+    structOps: {};
+  }
+
+  const dotted = (): Skeleton<Dotted> =>
+    skeletonOf<Dotted>(
+      compile(`struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16); __uint(pinning, LIBBPF_PIN_BY_NAME);
+        __type(key, u32); __type(value, u32); } my_map asm("my.map") SEC(".maps");`),
+      { maps: { "my.map": hash(u32, u32) }, progs: {}, sections: {} },
+    );
+
+  test("loads, has it in the kernel too, and is pinned with _ in their place", () => {
+    using open = dotted().open({ pinRoot: pins.folder });
+    expect(open.maps["my.map"].pinPath).toBe(`${pins.folder}/my_map`);
+    using first = open.load();
+    const map = first.maps["my.map"];
+    expect(showMap(map.id)).toMatchObject({ name: "my.map" });
+    map.set(1, 2);
+    using second = dotted().load({ pinRoot: pins.folder });
+    expect(second.maps["my.map"].get(1)).toBe(2);
+    using other = dotted().maps["my.map"].openPinned(`${pins.folder}/my_map`);
+    expect(other.get(1)).toBe(2);
+  });
+
+  test("goes without its pin, or to another one", () => {
+    using open = dotted().open({ pinRoot: pins.folder });
+    open.maps["my.map"].pinPath = `${pins.folder}/elsewhere`;
+    using _loaded = open.load();
+    expect(existsSync(`${pins.folder}/elsewhere`)).toBe(true);
+    expect(existsSync(`${pins.folder}/my_map`)).toBe(false);
+  });
+});
+
 describe("a map that load takes from its pin", () => {
   const stale = "(regenerate with ebpf-skel gen from the object that made it, or remove the pin";
 
