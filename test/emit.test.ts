@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { codecOf, enumOf, readOf, typeOf, writeOf } from "../src/emit/codec.ts";
 import { mapDoc, spellHoles } from "../src/emit/doc.ts";
+import { mapHandle } from "../src/emit/maps.ts";
 import type { Layout, MapLayout, Use } from "../src/layout/layout.ts";
 import type { Names } from "../src/names/names.ts";
 import type { MapModel } from "../src/object/model.ts";
@@ -204,4 +205,42 @@ describe("mapDoc", () => {
     expect(mapDoc(map({}), layout(use("struct k"), use("u64")), [{ offset: 7, size: 1 }])).toBe(
       "Hash, 128 entries: `struct k` to `u64`. The key has padding (byte 7): a BPF program must zero it, or lookups miss.",
     ));
+});
+
+describe("a map's handle says what keys and values with unions are written from", () => {
+  const context = { names: { ...names, inits: { 7: "EventInit" } }, bigEndian: false };
+  const event: Use = { spelled: "struct event", layout: { kind: "struct", type: 7 }, size: 8 };
+  const number: Use = { spelled: "u32", layout: u32, size: 4 };
+  const model: MapModel = {
+    name: "m",
+    type: "hash",
+    typeId: 1,
+    keySize: 8,
+    valueSize: 8,
+    maxEntries: 1,
+    flags: 0,
+    extra: "0",
+    numaNode: 0,
+    pinning: "none",
+  };
+  const inner = { inner: { name: "m", key: event, value: number } };
+  test.each<[string, Omit<MapLayout, "name">, string]>([
+    ["hash", { key: number, value: number }, "s.HashMap<number, number>"],
+    ["hash", { key: number, value: event }, "s.HashMap<number, Event, EventInit>"],
+    ["hash", { key: event, value: number }, "s.HashMap<Event, number, number, EventInit>"],
+    ["hash", { key: event, value: event }, "s.HashMap<Event, Event, EventInit, EventInit>"],
+    ["percpu_hash", { key: event, value: number }, "s.PerCpuHashMap<Event, number, number, EventInit>"],
+    ["lpm_trie", { key: event, value: number }, "s.LpmTrieMap<Event, number, number, EventInit>"],
+    ["cgroup_storage", { key: event, value: number }, "s.CgroupStorage<Event, number, number, EventInit>"],
+    ["sockhash", { key: event }, "s.SockHash<Event, EventInit>"],
+    ["hash_of_maps", { key: number, ...inner }, "s.HashOfMaps<number, s.HashMap<Event, number, number, EventInit>>"],
+    [
+      "hash_of_maps",
+      { key: event, ...inner },
+      "s.HashOfMaps<Event, s.HashMap<Event, number, number, EventInit>, EventInit>",
+    ],
+  ])("%s %#", (type, layout, expected) => {
+    const map = { ...model, type, ...(type === "hash_of_maps" && { inner: model }) } as MapModel;
+    expect(mapHandle(map, { name: "m", ...layout }, context).type).toBe(expected);
+  });
 });
