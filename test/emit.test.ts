@@ -208,7 +208,7 @@ describe("mapDoc", () => {
 });
 
 describe("a map's handle says what keys and values with unions are written from", () => {
-  const context = { names: { ...names, inits: { 7: "EventInit" } }, bigEndian: false };
+  const context = { names: { ...names, inits: { 7: "EventInit" } }, byteOrder: "little" } as const;
   const event: Use = { spelled: "struct event", layout: { kind: "struct", type: 7 }, size: 8 };
   const number: Use = { spelled: "u32", layout: u32, size: 4 };
   const model: MapModel = {
