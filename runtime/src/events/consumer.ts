@@ -5,6 +5,7 @@ import type { Codec } from "../codec/codec.ts";
 import { StateError, ValueError } from "../errors.ts";
 import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
+import { warnUnheard } from "./firstturn.ts";
 import { eventStream } from "./iterator.ts";
 import type { Handler } from "./loop.ts";
 import { checkOptions } from "./options.ts";
@@ -30,6 +31,13 @@ export interface Kind<S extends EventSource> {
   begin?(source: S, options: UnknownOptions): void;
 }
 
+/** What reads now. */
+interface Reads {
+  close(): void;
+  /** Whether it waits on the event loop and that has had no turn since it began. */
+  readonly unheard?: boolean;
+}
+
 /** A handler of typed events; what reads them knows them as unknown. */
 type AnyHandler = (event: never, cpu: number) => void;
 
@@ -44,7 +52,7 @@ export class Consumer<S extends EventSource> {
   readonly #types: RecordTypes;
   #source: S | undefined;
   /** What reads now, to be ended with the map. */
-  #reader: { close(): void } | undefined;
+  #reader: Reads | undefined;
   /** Whether a pass is under way; its consumer may be closed, in the handler that it calls. */
   #reading = false;
 
@@ -53,6 +61,7 @@ export class Consumer<S extends EventSource> {
     this.#kind = kind;
     this.#types = new RecordTypes(codecs, (size) => kind.lengthOf(size));
     map.onClose(() => {
+      if (this.#reader?.unheard === true) warnUnheard(map.name, `with ${map.object ?? "its map"}`);
       this.#reader?.close();
       this.#source?.close();
       // What is mapped from now on is zeros, and the handler that closes the map may still read its event.
@@ -94,7 +103,7 @@ export class Consumer<S extends EventSource> {
     this.#check("subscribe", fn, options);
     const { source } = this;
     const read = this.#read(fn, this.#wanted(options.lazy === true, options));
-    const subscription = new LiveSubscription(source, read, options.signal, () => this.#leave());
+    const subscription = new LiveSubscription(this.#map.name, source, read, options.signal, () => this.#leave());
     this.#claim(subscription, source);
     try {
       this.#kind.begin?.(source, options);
@@ -124,7 +133,7 @@ export class Consumer<S extends EventSource> {
     });
   }
 
-  #claim(reader: { close(): void }, source: S): void {
+  #claim(reader: Reads, source: S): void {
     if (this.#reader !== undefined) {
       throw new StateError(`map ${this.#map.name}: has a consumer already, one at a time (close it first)`);
     }

@@ -1,5 +1,6 @@
 // Something that can be taken from, or waited for, as an async iterator: nothing is taken before it is asked for.
 
+import { FirstTurn } from "./firstturn.ts";
 import type { Signal } from "./types.ts";
 
 /** A wait that goes on until it is closed. */
@@ -19,6 +20,7 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
   readonly #onEnd: (stream: Stream<T>) => void;
   readonly #signal: Signal | undefined;
   #wake: (() => void) | undefined;
+  #first: FirstTurn | undefined;
   #ended = false;
 
   constructor(
@@ -54,6 +56,11 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
     this.close();
   }
 
+  /** Whether it has begun to wait, and the event loop has had no turn since. */
+  get unheard(): boolean {
+    return this.#wake !== undefined && this.#first?.lasts === true;
+  }
+
   /** Ends the iteration, also while it waits. Does nothing the second time. */
   readonly close = (): void => {
     if (this.#ended) return;
@@ -87,11 +94,13 @@ export class Stream<T> implements AsyncIterableIterator<T>, Disposable {
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#wake = undefined;
+        this.#first?.end();
         waiting.close();
         resolve();
       };
       const waiting = this.#watch(wake);
       this.#wake = wake;
+      this.#first ??= new FirstTurn();
     });
   }
 }

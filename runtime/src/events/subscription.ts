@@ -1,6 +1,7 @@
 // A handler on the event loop. Each turn of the loop has its share of events, so that timers and sockets live under a flood.
 
 import type { Poll } from "../native/poll.ts";
+import { FirstTurn, warnUnheard } from "./firstturn.ts";
 import type { Reader } from "./records.ts";
 import type { EventSource } from "./source.ts";
 import type { Signal, Subscription } from "./types.ts";
@@ -15,6 +16,7 @@ const most = 256;
 const longestWait = 500;
 
 export class LiveSubscription implements Subscription {
+  readonly #map: string;
   readonly #source: EventSource;
   readonly #read: Reader;
   readonly #signal: Signal | undefined;
@@ -23,11 +25,15 @@ export class LiveSubscription implements Subscription {
   #poll: Poll | undefined;
   #timer: NodeJS.Timeout | undefined;
   #next: NodeJS.Immediate | undefined;
+  #first: FirstTurn | undefined;
+  #ended: Promise<void> | undefined;
+  #end: (() => void) | undefined;
   #held = true;
   #closed = false;
   #handful = first;
 
-  constructor(source: EventSource, read: Reader, signal: Signal | undefined, onClose: () => void) {
+  constructor(map: string, source: EventSource, read: Reader, signal: Signal | undefined, onClose: () => void) {
+    this.#map = map;
     this.#source = source;
     this.#read = read;
     this.#signal = signal;
@@ -41,6 +47,7 @@ export class LiveSubscription implements Subscription {
     if (this.#closed) return this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#poll = watchReadable(this.#source.fd, () => this.#turn());
     this.#poll.start();
+    this.#first = new FirstTurn();
     if (this.#source.isLevel) return;
     // What came before the poll began says nothing.
     this.#timer = setInterval(() => this.#turn(), longestWait).unref();
@@ -51,6 +58,16 @@ export class LiveSubscription implements Subscription {
     return this.#closed;
   }
 
+  get ended(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return (this.#ended ??= new Promise((resolve) => (this.#end = resolve)));
+  }
+
+  /** Whether it has begun and the event loop has had no turn since. */
+  get unheard(): boolean {
+    return this.#first?.lasts === true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -59,6 +76,8 @@ export class LiveSubscription implements Subscription {
     this.#poll?.close();
     clearInterval(this.#timer);
     clearImmediate(this.#next);
+    this.#first?.end();
+    this.#end?.();
     this.#onClose();
   }
 
@@ -77,11 +96,13 @@ export class LiveSubscription implements Subscription {
   }
 
   [Symbol.dispose](): void {
+    if (this.unheard) warnUnheard(this.#map, "at the end of its block");
     this.close();
   }
 
   #turn(): void {
     if (this.#closed) return;
+    this.#first?.end();
     try {
       // Mostly there are a few, and no need for the clock.
       if (this.#read(this.#source, this.#handful) < this.#handful) return;

@@ -47,6 +47,14 @@ export interface EventsOptions extends UnknownOptions {
 /** A handler at work on the event loop, until it is closed or its skeleton is. It keeps the process alive. */
 export interface Subscription extends Disposable {
   readonly closed: boolean;
+  /**
+   * Resolves when it is closed, by whatever: await it where the end of the block would close it, or its skeleton.
+   * @example
+   * using live = Events.load();
+   * live.attach();
+   * await live.maps.events.subscribe(({ pid }) => console.log(pid), { signal }).ended;
+   */
+  readonly ended: Promise<void>;
   /** The handler hears nothing more, also when it calls this itself; what it has not heard stays in the buffer. */
   close(): void;
   /** Lets the process end although there may be more events. */

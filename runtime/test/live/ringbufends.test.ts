@@ -36,7 +36,10 @@ test.each([
   ["unreferenced and never called", "events.subscribe(() => undefined).unref();"],
   ["closed in its callback", "const s = events.subscribe(() => s.close()); produce(5);"],
   ["closed with the skeleton in its callback", "events.subscribe(() => live.close()); produce(5);"],
-  ["closed with the skeleton", "events.subscribe(() => undefined); produce(5); live.close();"],
+  [
+    "closed with the skeleton",
+    "events.subscribe(() => undefined); await new Promise(setImmediate); produce(5); live.close();",
+  ],
   ["closed before its first event", "events.subscribe(() => undefined).close();"],
   ["closed twice and used after", "const s = events.subscribe(() => 0); s.close(); s.close(); s.ref(); s.unref();"],
   ["whose loop breaks", "produce(3); for await (const _ of events) break;"],
