@@ -9,7 +9,7 @@ import { sha256 } from "../header.ts";
 import { openCache } from "./cache.ts";
 import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
 import { parseDepfile } from "./depfile.ts";
-import { type Ended, runProgram } from "./process.ts";
+import { type Ended, endPrograms, runProgram } from "./process.ts";
 import { hashIfAny, isFresh, readStamp, STAMPS, writeStamp } from "./stamp.ts";
 import { hasVmlinux, makeVmlinux, vmlinuxName } from "./vmlinux.ts";
 
@@ -108,10 +108,11 @@ function makeTemporary(): string {
 }
 
 function removeAll(): void {
+  endPrograms();
   temporary.forEach(remove);
 }
 
-/** Has the end of the program remove what is half made. */
+/** Has the end of the program end the compilers that run, and remove what is half made. */
 export function removeAtExit(): void {
   process.off("exit", removeAll).on("exit", removeAll);
 }

@@ -1,5 +1,6 @@
 // Other programs, found and run: clang and bpftool. Nothing here goes through a shell.
 
+import type { ChildProcess } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { shown, SkelError } from "../errors.ts";
@@ -47,6 +48,13 @@ export function findPrograms(name: RegExp): string[] {
     });
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends the programs that run. */
+export function endPrograms(): void {
+  running.forEach((child) => child.kill());
+}
+
 /**
  * Runs `file` to its end.
  * @throws SkelError ERR_TOOL where it cannot be started, or a signal ended it
@@ -55,6 +63,7 @@ export async function runProgram(file: string, args: readonly string[]): Promise
   const { spawn } = await import("node:child_process");
   return new Promise((done, failed) => {
     const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
+    running.add(child);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -67,6 +76,7 @@ export async function runProgram(file: string, args: readonly string[]): Promise
       ),
     );
     child.on("close", (status, signal) => {
+      running.delete(child);
       if (status === null)
         return failed(new SkelError("ERR_TOOL", `${shown(file)}: was ended by ${String(signal)} (run it again)`));
       done({ status, stdout: Buffer.concat(out).toString("utf8"), stderr: Buffer.concat(err).toString("utf8") });
