@@ -73,6 +73,15 @@ describe("every kind reads back as written", () => {
         ["i", 1, 8],
       ]),
     ],
+    "a struct of more members than 16 bits count": [
+      INT,
+      struct(
+        "large",
+        4 * 70_000,
+        Array.from({ length: 70_000 }, (_, i) => [`m${i}`, 1, 32 * i] as const),
+      ),
+      typedef("after", 2),
+    ],
     "a union": [
       INT,
       U32,
@@ -307,9 +316,14 @@ describe("hostile types are refused", () => {
   const cases: Record<string, [types: readonly (BtfType | RawType)[], what: string]> = {
     "kind 0": [[raw(0)], "type 1: kind 0 is void, which has no record"],
     "a newer kind": [[INT, raw(20)], "type 2: kind 20 is newer than this reader, which knows 1 to 19"],
-    "unknown bits of info": [
-      [raw(4, { name: "s", info: 0x0012_0000 })],
-      "type 1 (struct s): info has unknown bits 0x120000 (newer than this reader)",
+    "a kind of 7 bits": [[raw(100)], "type 1: kind 100 is newer than this reader, which knows 1 to 19"],
+    "24 bits of members without their bytes": [
+      [raw(4, { name: "s", vlen: 0xff_ffff })],
+      "type 1 (struct s): 16777215 members need 201326580 bytes, got 0 at the end of the types",
+    ],
+    "a linkage of 24 bits": [
+      [proto(0), raw(12, { name: "f", value: 1, vlen: 0x1_0001 })],
+      "type 2 (func f): linkage must be 0, 1 or 2, got 65537",
     ],
     "kind_flag where it means nothing": [[raw(2, { flag: true })], "type 1 (ptr): kind_flag must be 0, got 1"],
     "vlen where it means nothing": [[raw(8, { name: "t", vlen: 3 })], "type 1 (typedef t): vlen must be 0, got 3"],

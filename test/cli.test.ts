@@ -145,14 +145,6 @@ describe("an object that cannot be read", () => {
       'map counts: BTF describes it but section ".maps" has no such symbol (define the map as bpf_helpers.h does, with __uint and __type, and compile again)',
     ],
     [
-      "a variable that does not fit its section",
-      changed((parts) => {
-        const event = parts.types.find((type) => type.kind === "struct" && type.name === "event")!;
-        if (event.kind === "struct") event.size = 24;
-      }),
-      'section ".data": variable settings: bytes 0 to 24 do not fit section ".data", got 16 bytes (define the map as bpf_helpers.h does, with __uint and __type, and compile again)',
-    ],
-    [
       "a name with an escape sequence",
       () => objectWith({ ...HARMLESS, map: "\u001b[31mred" }),
       'map name is not a C identifier with or without dots of at most 127 characters, got "\\u001b[31mred" (the kernel refuses it too: rename it)',

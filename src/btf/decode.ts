@@ -47,6 +47,9 @@ const KINDS: readonly (Kind | undefined)[] = [
 
 const COMMON = 12;
 
+/** 24 bits of `info`, and 7 of it are the kind; older kernels know 16 and 5, and have 0 in the others. */
+const MAX_VLEN = 0xff_ffff;
+
 /** All types, by id; the records only, so ids in them may still point anywhere. */
 export function decodeTypes({ records, endian, nameAt }: BtfParts): BtfType[] {
   const little = endian === "little";
@@ -59,14 +62,14 @@ export function decodeTypes({ records, endian, nameAt }: BtfParts): BtfType[] {
     const kind = kindOf(info, id);
     const head: Head = {
       kind: kind.kind,
-      vlen: info & 0xffff,
+      vlen: info & MAX_VLEN,
       flag: info >>> 31 === 1,
       value: records.getUint32(at + 8, little),
       name: "",
     };
     try {
       head.name = nameAt(records.getUint32(at, little));
-      checkHead(head, kind, info);
+      checkHead(head, kind);
       const tail = kind.tail * (kind.entries ? head.vlen : 1);
       if (tail > left) {
         const what = kind.entries ? `${head.vlen} ${kind.entries} need` : "needs";
@@ -89,7 +92,7 @@ export function recordOffsets({ records, endian }: Pick<BtfParts, "records" | "e
     const info = records.getUint32(at + 4, endian === "little");
     const kind = kindOf(info, offsets.length);
     offsets.push(at);
-    at += COMMON + kind.tail * (kind.entries ? info & 0xffff : 1);
+    at += COMMON + kind.tail * (kind.entries ? info & MAX_VLEN : 1);
   }
   return offsets;
 }
@@ -111,7 +114,7 @@ interface Tail {
 }
 
 function kindOf(info: number, id: TypeId): Kind {
-  const number = (info >>> 24) & 0x1f;
+  const number = (info >>> 24) & 0x7f;
   const kind = KINDS[number];
   if (kind) return kind;
   const why =
@@ -119,9 +122,7 @@ function kindOf(info: number, id: TypeId): Kind {
   throw bad(`kind ${number} is ${why}`, `type ${id}`);
 }
 
-function checkHead(head: Head, kind: Kind, info: number): void {
-  const unknown = (info & 0x60ff0000) >>> 0;
-  if (unknown !== 0) throw bad(`info has unknown bits 0x${unknown.toString(16)} (newer than this reader)`);
+function checkHead(head: Head, kind: Kind): void {
   if (head.flag && !kind.flag) throw bad("kind_flag must be 0, got 1");
   if (head.vlen !== 0 && !kind.entries) throw bad(`vlen must be 0, got ${head.vlen}`);
   if (kind.named && head.name === "") throw bad("has no name");

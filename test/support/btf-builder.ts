@@ -109,13 +109,11 @@ export function declTag(name: string, type: TypeId, componentIndex = -1): BtfDec
 /** A record as it stands in the section, for what no literal can say. */
 export interface RawType {
   readonly kind: "raw";
-  /** BTF_KIND_*, 0 to 31. */
+  /** BTF_KIND_*, 0 to 127. */
   readonly number: number;
   readonly name?: string;
   readonly vlen?: number;
   readonly flag?: boolean;
-  /** Further bits of `info`. */
-  readonly info?: number;
   /** `size` or `type`. */
   readonly value?: number;
   /** What follows the first 12 bytes; a string becomes the offset of that name. */
@@ -160,8 +158,8 @@ export function buildBtf(types: readonly (BtfType | RawType)[], options: BuildOp
   };
   const words: number[] = [];
   for (const type of types) {
-    const { number, name = "", vlen = 0, flag = false, info = 0, value = 0, words: tail = [] } = toRaw(type);
-    words.push(nameOffset(name), ((number << 24) | (flag ? 0x8000_0000 : 0) | vlen | info) >>> 0, value);
+    const { number, name = "", vlen = 0, flag = false, value = 0, words: tail = [] } = toRaw(type);
+    words.push(nameOffset(name), ((number << 24) | (flag ? 0x8000_0000 : 0) | vlen) >>> 0, value);
     for (const word of tail) words.push(typeof word === "string" ? nameOffset(word) : word);
   }
 

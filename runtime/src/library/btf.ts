@@ -16,11 +16,7 @@ const KIND = {
   volatile: 9,
   const: 10,
   restrict: 11,
-  func_proto: 13,
-  var: 14,
-  datasec: 15,
   float: 16,
-  decl_tag: 17,
   type_tag: 18,
   enum64: 19,
 } as const;
@@ -28,29 +24,43 @@ const KIND = {
 /** `struct btf_type`: name, kind with vlen, and a size or a type. */
 const headSize = 12;
 
+/** A header that tells of {@link layoutSize} bytes how long the types of each kind are: `struct btf_layout`, once and each. */
+const longHeader = 32;
+const layoutSize = 4;
+
 const aliases: readonly number[] = [KIND.typedef, KIND.volatile, KIND.const, KIND.restrict, KIND.type_tag];
 const sized: readonly number[] = [KIND.int, KIND.struct, KIND.union, KIND.enum, KIND.float, KIND.enum64];
 
-/** Bytes behind a type's head: some once, some for each of its `vlen` entries. */
-function tailSize(kind: number, vlen: number): number {
-  switch (kind) {
-    case KIND.int:
-    case KIND.var:
-    case KIND.decl_tag:
-      return 4;
-    case KIND.array:
-      return 12;
-    case KIND.struct:
-    case KIND.union:
-    case KIND.datasec:
-    case KIND.enum64:
-      return 12 * vlen;
-    case KIND.enum:
-    case KIND.func_proto:
-      return 8 * vlen;
-    default:
-      return 0;
-  }
+/** Bytes behind a type's head, by its kind: once, and for each of its `vlen` entries. */
+const tails: readonly (readonly [once: number, each: number] | undefined)[] = [
+  undefined,
+  [4, 0], // int
+  [0, 0],
+  [12, 0], // array
+  [0, 12], // struct
+  [0, 12], // union
+  [0, 8], // enum
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0], // func, whose vlen is its linkage
+  [0, 8], // func_proto
+  [4, 0], // var
+  [0, 12], // datasec
+  [0, 0],
+  [4, 0], // decl_tag
+  [0, 0],
+  [0, 12], // enum64
+];
+
+// 7 bits of kind and 24 of vlen; older kernels know 5 and 16, and have 0 in the others.
+function kindOf(info: number): number {
+  return (info >>> 24) & 0x7f;
+}
+function vlenOf(info: number): number {
+  return info & 0xff_ffff;
 }
 
 /** A member of a struct or union. */
@@ -68,20 +78,44 @@ export interface BtfMember {
 export class KernelBtf {
   readonly #memory: Memory;
   readonly #strings: number;
-  // Where each type's head is; there is no type 0.
-  readonly #heads: number[] = [0];
+  // Where each type's head is.
+  readonly #heads: readonly number[];
 
-  constructor(bytes: Uint8Array) {
-    const m = (this.#memory = hostMemory(bytes));
-    // struct btf_header: hdr_len, then type_off, type_len, str_off from the header's end.
+  private constructor(memory: Memory, strings: number, heads: readonly number[]) {
+    this.#memory = memory;
+    this.#strings = strings;
+    this.#heads = heads;
+  }
+
+  /**
+   * The types in `bytes`. A kind that is newer than this reader is passed over by the length that the BTF itself tells of it
+   * (`struct btf_layout`); undefined where it tells none, since no type behind it can be found.
+   */
+  static read(bytes: Uint8Array): KernelBtf | undefined {
+    const m = hostMemory(bytes);
+    // struct btf_header: hdr_len, then type_off, type_len, str_off from the header's end; layout_off and layout_len in a longer one.
     const start = m.u32(4);
-    this.#strings = start + m.u32(16);
+    const layout = start + (start < longHeader ? 0 : m.u32(24));
+    const described = start < longHeader ? 0 : m.u32(28) / layoutSize;
+    const tailOf = (kind: number): readonly [number, number] | undefined => {
+      const at = layout + kind * layoutSize;
+      return tails[kind] ?? (kind !== 0 && kind < described ? [m.u8(at), m.u8(at + 1)] : undefined);
+    };
     const from = start + m.u32(8);
+    const heads = [0]; // there is no type 0
     for (let at = from; at < from + m.u32(12);) {
-      this.#heads.push(at);
       const info = m.u32(at + 4);
-      at += headSize + tailSize((info >>> 24) & 31, info & 0xffff);
+      const tail = tailOf(kindOf(info));
+      if (tail === undefined) return undefined;
+      heads.push(at);
+      at += headSize + tail[0] + tail[1] * vlenOf(info);
     }
+    return new KernelBtf(m, start + m.u32(16), heads);
+  }
+
+  /** Whether its kind is one that this reader knows. */
+  isKnown(id: number): boolean {
+    return id === 0 || tails[this.#kind(id)] !== undefined;
   }
 
   /** The type behind typedefs, `const` and the like. */
@@ -114,14 +148,17 @@ export class KernelBtf {
     return id !== 0 && this.#kind(id) === KIND.array ? this.#memory.u32(this.#heads[id]! + headSize) : undefined;
   }
 
-  /** In bytes; 0 for what has no size. */
-  size(id: number): number {
+  /** In bytes; 0 for what has no size, undefined where a kind is newer than this reader. */
+  size(id: number): number | undefined {
     const type = this.skip(id);
     if (type === 0) return 0;
     const kind = this.#kind(type);
     if (kind === KIND.ptr) return 8;
-    if (kind === KIND.array)
-      return this.size(this.element(type)!) * this.#memory.u32(this.#heads[type]! + headSize + 8);
+    if (kind === KIND.array) {
+      const element = this.size(this.element(type)!);
+      return element && element * this.#memory.u32(this.#heads[type]! + headSize + 8);
+    }
+    if (!this.isKnown(type)) return undefined;
     return sized.includes(kind) ? this.#word(type) : 0;
   }
 
@@ -130,7 +167,7 @@ export class KernelBtf {
     const m = this.#memory;
     const head = this.#heads[id]!;
     const info = m.u32(head + 4);
-    return Array.from({ length: info & 0xffff }, (_, i) => {
+    return Array.from({ length: vlenOf(info) }, (_, i) => {
       const at = head + headSize + i * 12;
       const offset = m.u32(at + 8);
       const type = m.u32(at + 4);
@@ -149,7 +186,7 @@ export class KernelBtf {
   }
 
   #kind(id: number): number {
-    return (this.#memory.u32(this.#heads[id]! + 4) >>> 24) & 31;
+    return kindOf(this.#memory.u32(this.#heads[id]! + 4));
   }
 
   #word(id: number): number {
@@ -163,7 +200,7 @@ export class KernelBtf {
   }
 }
 
-/** The kernel's BTF of this id; undefined without the right to see it (CAP_SYS_ADMIN) or when it is gone. */
+/** The kernel's BTF of this id; undefined without the right to see it (CAP_SYS_ADMIN), when it is gone, or too new to be read. */
 export function readKernelBtf(library: Library, id: number): KernelBtf | undefined {
   const fd = library.fn("bpf_btf_get_fd_by_id")(id);
   if (fd < 0) return undefined;
@@ -178,7 +215,7 @@ export function readKernelBtf(library: Library, id: number): KernelBtf | undefin
     info.u8s.fill(0);
     info.setU64(0, BigInt(addressOf(bytes)));
     info.setU32(8, bytes.length);
-    return ask() < 0 ? undefined : new KernelBtf(bytes);
+    return ask() < 0 ? undefined : KernelBtf.read(bytes);
   } finally {
     libc().close(fd);
   }

@@ -51,17 +51,28 @@ export function checkMap(library: Library, fd: number, expected: Expected, other
 /** Bits of a struct, from its start. */
 interface Place {
   readonly bit: number;
+  /** Undefined for a type of a kind that is newer than the reader of BTF. */
+  readonly width: number | undefined;
+}
+
+/** Where a field of the codec's is. */
+interface KnownPlace extends Place {
   readonly width: number;
 }
 
 /** How the kernel's type differs from the codec's: "field bytes is at 8 in the kernel's map, 0 here"; undefined: not. */
-function differenceOf(btf: KernelBtf, id: number, codec: Codec<unknown, never>, path: string): string | undefined {
+export function differenceOf(
+  btf: KernelBtf,
+  id: number,
+  codec: Codec<unknown, never>,
+  path: string,
+): string | undefined {
   const type = btf.skip(id);
   const element = elementsOf(codec);
   const theirs = btf.element(type);
   if (element !== undefined && theirs !== undefined) return differenceOf(btf, theirs, element.codec, `${path}[]`);
   const fields = fieldsOf(codec);
-  if (fields === undefined) return undefined;
+  if (fields === undefined || !btf.isKnown(type)) return undefined;
   if (btf.compound(type) === undefined) return `${field(path)}is no struct in the kernel's map, ${codec.name} here`;
   const members = flatten(btf, type, 0);
   for (const ours of fields) {
@@ -92,22 +103,26 @@ function flatten(btf: KernelBtf, id: number, base: number): BtfMember[] {
   });
 }
 
-function placeOfMember(btf: KernelBtf, { type, bit, width }: BtfMember): Place {
-  return { bit, width: width === 0 ? btf.size(type) * 8 : width };
+function times8(bytes: number | undefined): number | undefined {
+  return bytes && bytes * 8;
 }
 
-function placeOfField({ offset, codec }: Field): Place {
+function placeOfMember(btf: KernelBtf, { type, bit, width }: BtfMember): Place {
+  return { bit, width: width === 0 ? times8(btf.size(type)) : width };
+}
+
+function placeOfField({ offset, codec }: Field): KnownPlace {
   const { bit, width } = detailsOf(codec).bitfield ?? { bit: 0, width: codec.size * 8 };
   return { bit: offset * 8 + bit, width };
 }
 
-function differenceOfPlaces(theirs: Place, ours: Place, what: string): string | undefined {
+function differenceOfPlaces(theirs: Place, ours: KnownPlace, what: string): string | undefined {
   if (theirs.bit !== ours.bit) {
     const whole = theirs.bit % 8 === 0 && ours.bit % 8 === 0;
     const [a, b] = whole ? [theirs.bit / 8, ours.bit / 8] : [`bit ${theirs.bit}`, `bit ${ours.bit}`];
     return `${what} is at ${a} in the kernel's map, ${b} here`;
   }
-  if (theirs.width === ours.width) return undefined;
+  if (theirs.width === undefined || theirs.width === ours.width) return undefined;
   const whole = theirs.width % 8 === 0 && ours.width % 8 === 0;
   const [a, b, unit] = whole ? [theirs.width / 8, ours.width / 8, "bytes"] : [theirs.width, ours.width, "bits"];
   return `${what} has ${a} ${unit} in the kernel's map, ${b} here`;
@@ -115,7 +130,8 @@ function differenceOfPlaces(theirs: Place, ours: Place, what: string): string | 
 
 /** Whether a member lies where the codec has padding, and is none that generated code leaves to the kernel. */
 function isStranger(btf: KernelBtf, member: BtfMember, fields: readonly Field[]): boolean {
-  const { bit, width } = placeOfMember(btf, member);
+  // Where it begins is known of any type.
+  const { bit, width = 1 } = placeOfMember(btf, member);
   const type = btf.skip(member.type);
   const ofKernel = btf.isTagged(type) || (btf.compound(type) === "struct" && btf.name(type).startsWith("bpf_"));
   if (member.name === "" || width === 0 || ofKernel) return false;
