@@ -52,6 +52,6 @@ export function ownMap<H>(
   }
   const close = (): void => map.close();
   Object.defineProperties(handle, { close: { value: close }, [Symbol.dispose]: { value: close } });
-  watch(handle, `map ${map.name}`, map);
+  watch(map, `map ${map.name}`, map);
   return handle as OwnedMap<H>;
 }

@@ -106,13 +106,16 @@ export class LoadedMap implements MapCore {
   readonly btfFd: number | undefined;
   readonly mappedAt: number | undefined;
   rawFd: number;
+  /** What the map is a part of: whoever has the map has that as well. */
+  readonly owner: object | undefined;
   readonly #created: boolean;
   readonly #closers: (() => void)[] = [];
   #wholeSize: number | undefined;
   #known: { id: number; maxEntries: number } | undefined;
 
-  constructor(library: Library, fields: LoadedFields) {
+  constructor(library: Library, fields: LoadedFields, owner?: object) {
     this.library = library;
+    this.owner = owner;
     this.name = fields.name;
     this.type = fields.type;
     this.object = fields.object;

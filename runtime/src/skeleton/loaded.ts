@@ -23,7 +23,8 @@ function loadedMap(object: BpfObject, found: Pick<FoundMap, "name" | "pointer" |
   const rawFd = library.fn("bpf_map__autocreate")(pointer) ? library.fn("bpf_map__fd")(pointer) : -1;
   const mappedAt = type === "arena" && rawFd >= 0 ? initialValue(library, pointer).address : undefined;
   const together = { siblings: object.maps, btfFd: object.btfFd, mappedAt };
-  const map = new LoadedMap(library, { name, type, object: objectName, keySize, valueSize, rawFd, ...together });
+  const fields = { name, type, object: objectName, keySize, valueSize, rawFd, ...together };
+  const map = new LoadedMap(library, fields, object);
   object.maps.push(map);
   return map;
 }
@@ -49,7 +50,7 @@ class LoadedSkeleton {
     this.structOps = record(ops, ({ name }) => name, makeStructOps);
     this.links = linksOf([...programs, ...ops]);
     for (const section of sections) this.#defineSection(section);
-    watch(this, `a loaded ${object.name}`, object);
+    watch(object, `a loaded ${object.name}`, object);
   }
 
   attach(options: AttachAllOptions<SkeletonShape> = {}): Outcome {

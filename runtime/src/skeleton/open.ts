@@ -90,7 +90,7 @@ class OpenSkeleton {
       ({ core, spec }) => shadowOf(object, core, spec),
     );
     for (const section of found.sections) this.#defineSection(section);
-    watch(this, `an opened ${object.name}`, this.#token);
+    watch(object, `an opened ${object.name}`, this.#token);
   }
 
   load(): object {
@@ -122,7 +122,7 @@ class OpenSkeleton {
     this.close();
   }
 
-  // What is registered for this handle and unregistered when it owns nothing any more.
+  // What the object is registered with, and unregistered when this handle owns nothing any more.
   get #token(): object {
     return this.#initial;
   }

@@ -2,7 +2,7 @@
 // never in a signal.
 
 import { resolve } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type ChildOptions, runChild, type Said, saidBy } from "../support/child.ts";
 import { requireKernel } from "../support/kernel.ts";
 
@@ -284,31 +284,6 @@ function check(said: readonly Said[], expected: Misuse["said"]): void {
 
 test.each(misuses)("$what", ({ program, said, options }) => {
   check(saidBy(program, options), said);
-});
-
-describe("a skeleton that becomes unreachable", () => {
-  test("warns once and stays as it is", () => {
-    const program = `${counter}
-      const { execve_counter } = ExecveCounter.load().maps;
-      ExecveCounter.load();
-      for (let i = 0; i < 20; i++) { gc(); await new Promise((r) => setTimeout(r, 20)); }
-      say(() => execve_counter.count());`;
-    const { status, stdout, stderr } = runChild(program, { nodeArgs: ["--expose-gc"] });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '{"ok":0}\n' });
-    expect(stderr.match(/EBPF_SKEL_UNCLOSED/g)).toHaveLength(1);
-    expect(stderr).toMatch(
-      /ebpf-skel: a loaded execve_counter became unreachable without close\(\), so it stays until the process ends/,
-    );
-  });
-
-  test("is silent when it was closed", () => {
-    const program = `${counter}
-      for (let i = 0; i < 5; i++) { ExecveCounter.load().close(); ExecveCounter.open().close(); }
-      await ExecveCounter.load().closeAsync();
-      for (let i = 0; i < 20; i++) { gc(); await new Promise((r) => setTimeout(r, 20)); }`;
-    const { status, stderr } = runChild(program, { nodeArgs: ["--expose-gc"] });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  });
 });
 
 test("views of closed sections read zeros until nothing can reach them", () => {
