@@ -5,7 +5,7 @@ import { trySizeOf } from "../btf/graph.ts";
 import type { BtfDatasec } from "../btf/types.ts";
 import { SHT_NOBITS, SHT_PROGBITS } from "../elf/abi.ts";
 import type { ElfSection } from "../elf/elf.ts";
-import { shown, SkelError, within } from "../errors.ts";
+import { printable, shown, SkelError, within } from "../errors.ts";
 import { requireIdentifier } from "./identifier.ts";
 import type { SectionModel, VariableModel } from "./model.ts";
 import type { Source } from "./source.ts";
@@ -57,11 +57,46 @@ function readVariable(
   });
 }
 
+/** The first of `sorted` that is not below `least`; infinite where there is none. */
+function firstFrom(sorted: Float64Array, least: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (sorted[middle]! < least) from = middle + 1;
+    else to = middle;
+  }
+  return sorted[from] ?? Infinity;
+}
+
+const SHOWN_NAMES = 3;
+
+/** libbpf leaves relocations of data aside (libbpf.c `bpf_object__elf_collect`), so an address there is what the file has. */
+function warnOfAddresses(source: Source, section: ElfSection): void {
+  const places = Float64Array.from(source.relocationsOf(section), ({ offset }) => offset).sort();
+  if (places.length === 0) return;
+  const holders = source
+    .symbolsIn(section)
+    .filter(({ kind, value, size }) => kind === "object" && firstFrom(places, value) < value + size)
+    .map(({ name }) => printable(name));
+  const more = holders.length - SHOWN_NAMES;
+  const names = holders.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const holder = names === "" ? "its data" : names;
+  const pointers =
+    places.length === 1
+      ? `a pointer of ${holder} reads as an offset`
+      : `${places.length} pointers of ${holder} read as offsets`;
+  source.warn({
+    where: `section ${shown(section.name)}`,
+    what: `${pointers}: libbpf fills in no addresses in data (keep the data itself, as in char names[3][8], or set them in a program)`,
+  });
+}
+
 /** Every global data section that has at least one visible variable, in file order. */
 export function readSections(source: Source): SectionModel[] {
   const idents = new Set<string>();
   return source.elf.sections.flatMap((section): SectionModel[] => {
     const kind = sectionKind(section);
+    if (kind !== undefined) warnOfAddresses(source, section);
     const datasec = kind && source.datasecs.get(section.name);
     if (kind === undefined || datasec === undefined) return [];
     const where = `section ${shown(section.name)}`;
