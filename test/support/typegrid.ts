@@ -201,11 +201,17 @@ export interface Place {
   readonly c: (shape: string, name: string) => string;
 }
 
+/** An LRU map hands out its entries to CPUs in batches, so that a small one forgets early. */
+function sizeOf(type: string): string {
+  if (type.endsWith("STORAGE")) return "";
+  return `\n  __uint(max_entries, ${type === "RINGBUF" ? 65536 : type.startsWith("LRU") ? 4096 : 8});`;
+}
+
 const map = (name: string, type: string, key: string | undefined, value: string | undefined, more = ""): Place => ({
   name,
   c: (shape, id) =>
     `struct {
-  __uint(type, BPF_MAP_TYPE_${type});${type.endsWith("STORAGE") ? "" : "\n  __uint(max_entries, 8);"}${more}
+  __uint(type, BPF_MAP_TYPE_${type});${sizeOf(type)}${more}
 ${key === undefined ? "" : `  __type(key, ${key.replace("T", `t_${shape}`)});\n`}${
       value === undefined ? "" : `  __type(value, ${value.replace("T", `t_${shape}`)});\n`
     }} ${id} SEC(".maps");`,
@@ -277,7 +283,7 @@ export function gridSource(shapes: readonly Shape[], places: readonly Place[], e
   const maps = places.flatMap((place) => shapes.map((shape) => place.c(shape.name, mapName(place, shape))));
   const variables = shapes.flatMap(({ name }) => [
     `t_${name} var_${name};`,
-    map("events", "RINGBUF", undefined, "T").c(name, `events_${name}`).replace("max_entries, 8", "max_entries, 4096"),
+    map("events", "RINGBUF", undefined, "T").c(name, `events_${name}`),
   ]);
   const sends = shapes.map(
     ({ name }) => `  bpf_ringbuf_output(&events_${name}, &var_${name}, sizeof(var_${name}), 0);`,
