@@ -14,7 +14,7 @@ import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
 import { originOf, otherFile, type ResolvedOptions, resolveOptions, type GenerateOptions } from "./options.ts";
-import { onePerPlace } from "./rules/lines.ts";
+import { warningsFor } from "./rules/lines.ts";
 
 /** A generated module and what its reader should know. */
 export interface Generated {
@@ -59,8 +59,8 @@ function checkAlike(main: Named, other: Named, arch: string): void {
  * What the reader of an object should know.
  * @throws SkelError ERR_STRICT for the first, where warnings are errors
  */
-function warningsFor({ model, layouts }: Reading, { strict, place }: ResolvedOptions): readonly Warning[] {
-  const warnings = onePerPlace([...model.warnings, ...layouts.warnings]);
+function checkedWarnings({ model, layouts }: Reading, { strict, place }: ResolvedOptions): readonly Warning[] {
+  const warnings = warningsFor(model, layouts.warnings);
   if (!strict || warnings.length === 0) return warnings;
   const { where, what } = warnings[0]!;
   const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;
@@ -73,7 +73,7 @@ function warningsFor({ model, layouts }: Reading, { strict, place }: ResolvedOpt
  */
 export function warningsOf(bytes: Uint8Array, options: GenerateOptions): readonly Warning[] {
   const resolved = resolveOptions(options);
-  return warningsFor(
+  return checkedWarnings(
     within(resolved.place, () => readFor(bytes, resolved)),
     resolved,
   );
@@ -91,7 +91,7 @@ async function generateFrom(bytes: Uint8Array, options: ResolvedOptions): Promis
     );
     return [arch, other] as const;
   });
-  const warnings = warningsFor(read, options);
+  const warnings = checkedWarnings(read, options);
   // ts-morph and prettier are slow to load; an object that cannot be read has failed by now without them.
   const { emitModule } = await import("./emit/module.ts");
   const carriedAs = (object: Uint8Array, file: string | undefined): Carried => ({

@@ -5,7 +5,7 @@ import { assignNames } from "./names/names.ts";
 import type { ObjectModel } from "./object/model.ts";
 import { withEventTypes } from "./object/eventtypes.ts";
 import { readObject } from "./object/read.ts";
-import { onePerPlace } from "./rules/lines.ts";
+import { warningsFor } from "./rules/lines.ts";
 import { withUses } from "./object/uses.ts";
 
 /**
@@ -17,5 +17,5 @@ export function inspectObject(bytes: Uint8Array): ObjectModel {
   const model = withUses(bytes, withEventTypes(readObject(bytes), {}));
   const layouts = readLayouts(model);
   assignNames("object", layouts.types);
-  return { ...model, warnings: onePerPlace([...model.warnings, ...layouts.warnings]) };
+  return { ...model, warnings: warningsFor(model, layouts.warnings) };
 }

@@ -10,6 +10,7 @@ import { addressOf } from "./native.ts";
 import { closeObjectAtEnd } from "./library/threadend.ts";
 import { closeAtExit, type Disarm } from "./native/atexit.ts";
 import { loadError } from "./object/failure.ts";
+import type { BrokenRule } from "./object/rules.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
 import type { StructOpsCore } from "./structops.ts";
@@ -43,6 +44,7 @@ export class BpfObject implements ProgramOwner {
   structOps: readonly StructOpsCore[] = [];
   // `struct bpf_object *`
   readonly #pointer: number;
+  readonly #rules: readonly BrokenRule[];
   readonly #disarm: readonly Disarm[];
   #phase: Phase = "open";
   #closeAfterLoad = false;
@@ -51,11 +53,18 @@ export class BpfObject implements ProgramOwner {
   #bytes: Uint8Array | undefined;
   readonly #work = new Set<Promise<unknown>>();
 
-  constructor(library: Library, bytes: Uint8Array, name: string, options: ObjectOptions) {
+  constructor(
+    library: Library,
+    bytes: Uint8Array,
+    name: string,
+    options: ObjectOptions,
+    rules: readonly BrokenRule[] = [],
+  ) {
+    this.#rules = rules;
     this.library = library;
     this.name = name;
     this.#bytes = bytes;
-    this.#pointer = openObject(library, bytes, name, options);
+    this.#pointer = openObject(library, bytes, name, options, rules);
     this.#disarm = [closeObjectAtEnd(library, this.#pointer), closeAtExit(this)];
   }
 
@@ -214,6 +223,7 @@ export class BpfObject implements ProgramOwner {
       bytes: this.#bytes!,
       kinds: this.#loadable().map(({ kind }) => kind),
       log,
+      rules: this.#rules,
       refusal: refusalIn(buffers),
       findMap: (name) => this.findMap(name),
       findProgram: (name) => this.findProgram(name),

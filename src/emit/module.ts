@@ -7,6 +7,8 @@ import type { Endian } from "../elf/elf.ts";
 import type { Layouts } from "../layout/layout.ts";
 import type { Names } from "../names/names.ts";
 import type { ObjectModel } from "../object/model.ts";
+import type { Finding } from "../rules/rule.ts";
+import { findings } from "../rules/table.ts";
 import { formatModule } from "./format.ts";
 import { toJavaScript } from "./javascript.ts";
 import { emitGroups } from "./skeleton.ts";
@@ -99,6 +101,15 @@ function place(text: string, objects: readonly Carried[]): string {
   return text;
 }
 
+/** What the runtime says when the part does not load. */
+function emitFinding({ rule, part, name, what, stops, until }: Finding): string {
+  const some = until === undefined ? "" : `, until: ${literal(until)}`;
+  const always = { rule, part, name, stops, what };
+  return `{ ${Object.entries(always)
+    .map(([key, value]) => `${key}: ${literal(value)}`)
+    .join(", ")}${some} }`;
+}
+
 /** The module below its header: its text, and its declarations where the text is JavaScript. */
 export async function emitModule(
   input: ModuleInput,
@@ -112,6 +123,7 @@ export async function emitModule(
   const others = Object.entries(input.others).map(
     ([arch, other]) => `${arch}: { sha256: ${literal(other.sha256)}, object: ${objectThunk(other)} }`,
   );
+  const broken = findings(input.model).map(emitFinding);
   const filled = withEdits(source, [
     { node: source.getInterfaceOrThrow(name).getJsDocs()[0]!, text: `${types.getFullText()}\n${doc}` },
     ...Object.entries(emitGroups(input.model, input.layouts, context)).flatMap(([key, { type, table }]) => [
@@ -124,7 +136,9 @@ export async function emitModule(
       source,
       name,
       "object",
-      objectThunk(input.object) + (others.length === 0 ? "" : `, others: { ${others.join(", ")} }`),
+      objectThunk(input.object) +
+        (others.length === 0 ? "" : `, others: { ${others.join(", ")} }`) +
+        (broken.length === 0 ? "" : `, broken: [${broken.join(", ")}]`),
     ),
   ]);
   const objects = [input.object, ...Object.values(input.others)];

@@ -28,6 +28,10 @@ export function answer(need: Need, machine: Machine, kernel: Kernel): Answer {
 function judge(need: Need, machine: Machine, kernel: Kernel): Verdict {
   const { kind, name } = need;
   switch (kind) {
+    case "rule":
+      return need.since !== undefined && isAtLeast(machine.libbpf, need.since)
+        ? yes(`since libbpf ${need.since}`)
+        : no(need.what ?? name);
     case "libbpf":
       return isAtLeast(machine.libbpf, need.since ?? "1.0") ? yes() : no(`found ${machine.libbpf}`);
     case "btf":

@@ -8,11 +8,13 @@ import type { Elf } from "../elf/elf.ts";
 import { parseElf, sectionData } from "../elf/read.ts";
 import { readObject } from "../object/read.ts";
 import type { MapModel, ObjectModel, ProgramModel } from "../object/model.ts";
+import { findings } from "../rules/table.ts";
 import { capabilitiesOf, mapCapabilitiesOf } from "./capabilities.ts";
 import { attachSince, flagsOf, helperOf, mapSince, programSince } from "./since.ts";
 
-/** What kind of thing is needed; `type` is a struct, union or enum of the kernel that CO-RE looks for. */
+/** What kind of thing is needed; `rule` is a rule for objects that this one breaks, `type` is a struct, union or enum of the kernel that CO-RE looks for. */
 export type NeedKind =
+  | "rule"
   | "libbpf"
   | "btf"
   | "capability"
@@ -42,6 +44,8 @@ export interface Need {
   readonly since?: string;
   /** Of a helper or a target: the type of the programs (`program_type`) or what attaches them (`ProgramKind`). */
   readonly of?: string;
+  /** Of a rule: what it says and what to do; `since` is the first libbpf that has no such rule. */
+  readonly what?: string;
   /** Of a helper: `enum bpf_func_id`. */
   readonly id?: number;
 }
@@ -96,6 +100,9 @@ function readCoreNames(bytes: Uint8Array, elf: Elf, types: readonly BtfType[]): 
 /** What `model` needs, each thing once, in the order of {@link NeedKind}. */
 export function needs(model: ObjectModel, used: Used): Need[] {
   const found = [
+    ...findings(model).map(({ rule, where, what, optional, until }) =>
+      need("rule", rule, where, { optional, what, ...dated(until) }),
+    ),
     ...model.programs.flatMap((program) => ofProgram(program, used)),
     ...model.maps.flatMap((map) => ofMap(map, `map ${map.name}`)),
     ...ofSections(model),
@@ -165,6 +172,7 @@ function ofTarget(prefix: string, kind: string): string {
 function ofMap(map: MapModel, by: string): Need[] {
   return [
     need("map_type", map.type, by, dated(mapSince(map.type))),
+    ...(map.type === "arena" ? [need("libbpf", ">= 1.4", by, { since: "1.4" })] : []),
     ...mapCapabilitiesOf(map.type).map((capability) => need("capability", capability, by)),
     ...flagsOf(map.flags).map(({ name, since }) => need("map_flag", name, by, dated(since))),
     ...(map.pinning === "by_name" ? [need("mount", "bpf", by)] : []),
@@ -195,6 +203,7 @@ function ofKernelSymbols({ types }: ObjectModel, { weak }: Used): Need[] {
 }
 
 const ORDER: readonly NeedKind[] = [
+  "rule",
   "libbpf",
   "btf",
   "capability",
@@ -216,7 +225,7 @@ const ORDER: readonly NeedKind[] = [
 function merge(all: readonly Need[]): Need[] {
   const merged = new Map<string, Need>();
   for (const one of all) {
-    const key = [one.kind, one.name, one.of ?? ""].join(" ");
+    const key = [one.kind, one.name, one.of ?? "", one.what ?? ""].join(" ");
     const known = merged.get(key);
     if (known === undefined) merged.set(key, one);
     else {

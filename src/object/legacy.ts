@@ -9,6 +9,7 @@ import { sectionData } from "../elf/read.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireMapName } from "./identifier.ts";
 import { MAP_TYPES } from "./kernel.ts";
+import { hiddenBy } from "./maps.ts";
 import type { MapModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
@@ -113,9 +114,9 @@ function readSection(
       return within(`map ${name}`, () => {
         if (value + size > section.size)
           throw new SkelError("ERR_MAP_DEF", `definition ends at byte ${value + size}, got ${section.size} bytes`);
-        if (bind === "local") source.warn({ where: `map ${name}`, what: "libbpf refuses static maps (remove static)" });
+        const linkage: MapModel["linkage"] = bind === "local" ? "static" : hiddenBy(symbol);
         const map = readEntry(source, name, data.subarray(value, value + size));
-        return { symbol, map: { ...map, ...readAnnotation(source, annotations, map) } };
+        return { symbol, map: { ...map, ...readAnnotation(source, annotations, map), ...(linkage && { linkage }) } };
       });
     })
     .sort((a, b) => a.symbol.value - b.symbol.value);

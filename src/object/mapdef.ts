@@ -22,6 +22,7 @@ interface Draft {
   extra: string;
   numaNode: number;
   pinning: "none" | "by_name";
+  unknownPinning?: number;
   inner?: MapModel;
 }
 
@@ -129,7 +130,7 @@ function readMember(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
     case "pinning": {
       const pinning = u32();
       if (nested && pinning !== 0) throw refuse("the inner map is pinned (only the outer map can be)");
-      if (pinning > 1) warn(`libbpf refuses pinning value ${pinning} (use LIBBPF_PIN_NONE or LIBBPF_PIN_BY_NAME)`);
+      if (pinning > 1) draft.unknownPinning = pinning;
       draft.pinning = pinning === 1 ? "by_name" : "none";
       return;
     }
@@ -160,6 +161,7 @@ export function readDefinition(
     extra: draft.extra,
     numaNode: draft.numaNode,
     pinning: draft.pinning,
+    ...(draft.unknownPinning !== undefined && { unknownPinning: draft.unknownPinning }),
     ...(draft.keyType !== undefined && { keyType: draft.keyType }),
     ...(draft.valueType !== undefined && { valueType: draft.valueType }),
     ...(draft.inner !== undefined && { inner: draft.inner }),

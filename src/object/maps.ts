@@ -3,13 +3,18 @@
 import { skipModifiersAndTypedefs } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfDatasec, BtfVar } from "../btf/types.ts";
-import type { ElfSection } from "../elf/elf.ts";
+import type { ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireMapName } from "./identifier.ts";
 import { readDefinition } from "./mapdef.ts";
 import { readSlots } from "./slots.ts";
 import type { MapModel } from "./model.ts";
 import type { Source } from "./source.ts";
+
+/** libbpf takes what is hidden for static (`btf_fixup_datasec`). */
+export function hiddenBy(symbol: ElfSymbol | undefined): "hidden" | undefined {
+  return symbol?.visibility === "hidden" || symbol?.visibility === "internal" ? "hidden" : undefined;
+}
 
 function readMap(
   source: Source,
@@ -21,7 +26,6 @@ function readMap(
   const definition = types[skipModifiersAndTypedefs(types, variable.type)]!;
   if (definition.kind !== "struct")
     throw new SkelError("ERR_MAP_DEF", `definition is not a struct, got ${shown(spellType(types, variable.type))}`);
-  if (variable.linkage === "static") warn({ where, what: "libbpf refuses static maps (remove static)" });
   // A static map's symbol is local, which find_elf_var_sym does not see; such a map is refused at load anyway.
   const symbol = variableSymbol(section, variable.name);
   if (symbol === undefined && variable.linkage !== "static")
@@ -34,7 +38,8 @@ function readMap(
     );
   const map = readDefinition(types, variable.name, definition.members, (what) => warn({ where, what }));
   const slots = readSlots(source, section, { offset, members: definition.members, map });
-  return { offset, map: slots.length > 0 ? { ...map, slots } : map };
+  const linkage = variable.linkage === "static" ? "static" : hiddenBy(symbol);
+  return { offset, map: { ...map, ...(slots.length > 0 && { slots }), ...(linkage && { linkage }) } };
 }
 
 function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): MapModel[] {

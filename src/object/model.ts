@@ -27,6 +27,10 @@ export interface MapModel {
   readonly valueType?: TypeId;
   /** `__array(values, ...)` of a map of maps: the inner map's definition. */
   readonly inner?: MapModel;
+  /** Of a map that programs of other files cannot see: "static", or "hidden" by its visibility. */
+  readonly linkage?: "static" | "hidden";
+  /** A value of `pinning` that libbpf does not know. */
+  readonly unknownPinning?: number;
   /** Defined as `struct bpf_map_def SEC("maps")`, which the carried object does not have any more. */
   readonly legacy?: true;
   /** Of ring buffers and perf buffers: what their records are. */
@@ -63,6 +67,8 @@ export interface ProgramModel {
   readonly autoload: boolean;
   /** Bytes of instructions. */
   readonly size: number;
+  /** Of a static function. */
+  readonly linkage?: "static";
   /** libbpf's SEC() table entry that places it; undefined when the table does not know the section. */
   readonly sec?: SecDef;
   /** BTF id of its FUNC; undefined where BTF has none. */

@@ -31,11 +31,6 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
     inSection(section).flatMap((symbol): ProgramModel[] => {
       const where = `program ${shown(symbol.name)}`;
       requireIdentifier("program", symbol.name);
-      if (symbol.bind === "local")
-        warn({
-          where,
-          what: `libbpf refuses static programs (remove static, or move it out of ${shown(section.name)})`,
-        });
       if (seen.has(symbol.name)) {
         warn({ where, what: "a second program has this name; only the first is reachable by it (rename one)" });
         return [];
@@ -43,11 +38,6 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
       seen.add(symbol.name);
       const name = section.name.startsWith("?") ? section.name.slice(1) : section.name;
       const sec = findSec(name);
-      if (sec === undefined)
-        warn({
-          where,
-          what: `libbpf does not know SEC(${shown(name)}): the program has no type and cannot load (name the section as libbpf does)`,
-        });
       const funcType = functions.get(symbol.name);
       return [
         {
@@ -55,6 +45,7 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
           section: name,
           autoload: name === section.name,
           size: symbol.size,
+          ...(symbol.bind === "local" && { linkage: "static" as const }),
           ...(sec && { sec }),
           ...(funcType !== undefined && { funcType }),
         },

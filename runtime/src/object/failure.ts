@@ -9,6 +9,7 @@ import { mapType, programType } from "../library/kernel.ts";
 import type { Log } from "../library/print.ts";
 import { type FailedMap, loadHint, lockedDown } from "./hints.ts";
 import { lastLine } from "./lines.ts";
+import { type BrokenRule, stoppedLoad } from "./rules.ts";
 import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
 
 /** What is known of a load that failed. */
@@ -20,6 +21,8 @@ export interface FailedLoad {
   /** Of the programs that are loaded. */
   readonly kinds: readonly ProgramKind[];
   readonly log: Log | undefined;
+  /** What its module says that breaks a rule. */
+  readonly rules: readonly BrokenRule[];
   /** Found in a program's own buffer, where libbpf could not be heard. */
   readonly refusal: Refusal | undefined;
   /** `struct bpf_map *` and `struct bpf_program *` by name, or 0. */
@@ -41,6 +44,15 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
   const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
   const pointer = program === undefined ? 0 : failed.findProgram(program);
+  const broken = stoppedLoad(library, failed.rules, {
+    errno,
+    map,
+    program,
+    maxEntries: (name) => {
+      const found = failed.findMap(name);
+      return found === 0 ? 0 : library.fn("bpf_map__max_entries")(found);
+    },
+  });
   const hint = loadHint({
     errno,
     kinds,
@@ -48,8 +60,8 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
     programType: pointer === 0 ? undefined : programType(library.fn("bpf_program__type")(pointer)),
     log: printed,
   });
-  const why = isOutOfDescriptors(errno) ? errnoText(library, errno) : hint;
-  const told = why === undefined || program === undefined ? why : `program ${program}: ${why}`;
+  const why = isOutOfDescriptors(errno) ? errnoText(library, errno) : (broken ?? hint);
+  const told = why === undefined || program === undefined || why === broken ? why : `program ${program}: ${why}`;
   return bpfError(library, { errno, syscall, object, where: object, map, program, hint: told, log });
 }
 

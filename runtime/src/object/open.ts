@@ -5,6 +5,7 @@ import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
 import { withLog } from "../library/print.ts";
 import { show } from "../memory/refuse.ts";
+import { type BrokenRule, stoppedOpen } from "./rules.ts";
 import { addressOf, cString, hostMemory, lastErrno } from "../native.ts";
 
 /** What libbpf is told when it opens an object. */
@@ -42,7 +43,13 @@ const openOpts = {
  * @throws ValueError for options of the wrong type
  * @throws BpfError when libbpf refuses the object
  */
-export function openObject(library: Library, bytes: Uint8Array, name: string, options: ObjectOptions): number {
+export function openObject(
+  library: Library,
+  bytes: Uint8Array,
+  name: string,
+  options: ObjectOptions,
+  rules: readonly BrokenRule[],
+): number {
   const opts = hostMemory(new Uint8Array(openOpts.size));
   const texts: Uint8Array[] = [];
   const setText = (offset: number, option: string, text: string | undefined): void => {
@@ -70,7 +77,8 @@ export function openObject(library: Library, bytes: Uint8Array, name: string, op
   };
   const { result, log } = withLog(library, run, bytes, opts, texts);
   if (result.pointer !== 0) return result.pointer;
-  throw bpfError(library, { errno: result.errno, syscall: "bpf_object__open_mem", object: name, log });
+  const hint = stoppedOpen(library, rules, log.warning);
+  throw bpfError(library, { errno: result.errno, syscall: "bpf_object__open_mem", object: name, hint, log });
 }
 
 function refuse(option: string, expected: string, got: unknown): never {

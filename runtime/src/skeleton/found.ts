@@ -72,9 +72,9 @@ export function checkArenas(library: Library, table: SkeletonTable<SkeletonShape
 
 const stale = "regenerate with ebpf-skel gen";
 
-function findMaps(object: BpfObject, specs: object): FoundMap[] {
+function findMaps(object: BpfObject, table: SkeletonTable<SkeletonShape>): FoundMap[] {
   const { library } = object;
-  return Object.entries(specs).map(([name, spec]: [string, MapSpec<unknown>]) => {
+  return (Object.entries(table.maps) as [string, MapSpec<unknown>][]).map(([name, spec]) => {
     const pointer = object.findMap(name);
     if (pointer === 0) throw new StaleError(`${object.name}: map ${name}: not in the object (${stale})`);
     resetValueSize(object, name, pointer);
@@ -82,6 +82,9 @@ function findMaps(object: BpfObject, specs: object): FoundMap[] {
     const type = mapTypeName(library, typeId);
     const keySize = library.fn("bpf_map__key_size")(pointer);
     const valueSize = library.fn("bpf_map__value_size")(pointer);
+    // The kernel refuses such a map for its sizes, and load says why.
+    if (table.broken?.some((rule) => rule.part === "map" && rule.name === name) === true)
+      return { name, spec, pointer, type, keySize, valueSize };
     // A type that this libbpf has no name for is whatever the generator says.
     if (spec.type !== "" && type !== spec.type && !type.startsWith("type_")) mismatch(name, "type", spec.type, type);
     if ((spec.keySize ?? keySize) !== keySize) mismatch(name, "key size", spec.keySize, keySize);
@@ -198,6 +201,6 @@ export function find(object: BpfObject, table: SkeletonTable<SkeletonShape>): Fo
   object.programs = programs;
   const structOps = findStructOps(object, table.structOps);
   object.structOps = structOps.map(({ core }) => core);
-  const maps = findMaps(object, table.maps);
+  const maps = findMaps(object, table);
   return { programs, maps, sections: findSections(object, table.sections, maps), structOps };
 }

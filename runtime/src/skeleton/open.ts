@@ -161,7 +161,7 @@ export function openSkeleton(
   options: OpenOptions,
 ): OpenSkeleton {
   checkArenas(library, table);
-  const object = new BpfObject(library, bytes, table.name, options);
+  const object = new BpfObject(library, bytes, table.name, options, table.broken);
   try {
     const found = find(object, table);
     respellPins(object, found.maps);

@@ -6,6 +6,7 @@ import type { Link } from "../link.ts";
 import type { BpfMap, MapSpec } from "../maps/core.ts";
 import type { Closeable, OwnedMap } from "../maps/closeable.ts";
 import type { ObjectOptions } from "../object/open.ts";
+import type { BrokenRule } from "../object/rules.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { BpfProgram, Program } from "../program.ts";
 import type { OpenStructOps, StructOps, StructOpsSpec } from "../structops.ts";
@@ -43,6 +44,8 @@ export interface SkeletonTable<X extends SkeletonShape> {
   readonly object: () => Uint8Array;
   /** The same for other machines, by `process.arch`. */
   readonly others?: Readonly<Record<string, CarriedObject>>;
+  /** The rules of libbpf and the kernel that the object breaks, for the errors of open and load. */
+  readonly broken?: readonly BrokenRule[];
 }
 
 /** A carried object in a table. */

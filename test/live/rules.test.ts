@@ -1,0 +1,239 @@
+// The rules of libbpf and the kernel for objects: for each a small object that breaks it. What gen warns of, `strict` refuses,
+// `check` answers and a failed load says is one thing; and what loads is nowhere said not to.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { requireKernel } from "../../runtime/test/support/kernel.ts";
+import { generateWithWarnings } from "../../src/generate.ts";
+import { ensureBuilt, Folder } from "../support/cli.ts";
+import { compileBpf } from "../support/compile.ts";
+import { start } from "../support/programs.ts";
+import { repository } from "../support/workspace.ts";
+
+requireKernel();
+
+const PRELUDE = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+typedef unsigned int u32;
+typedef unsigned long long u64;
+char LICENSE[] SEC("license") = "GPL";
+`;
+const PROGRAM = `SEC("syscall") int p(void *ctx) { return 0; }\n`;
+const LOOKUP = `SEC("syscall") int p(void *ctx) { u32 k = 0; return bpf_map_lookup_elem(&m, &k) != 0; }\n`;
+
+function map(type: string, members: string, before = ""): string {
+  return `${before} struct { __uint(type, BPF_MAP_TYPE_${type}); ${members} } m SEC(".maps");\n`;
+}
+const PAIR = "__type(key, u32); __type(value, u64);";
+const hash = (before: string, more = ""): string => map("HASH", `__uint(max_entries, 1); ${PAIR} ${more}`, before);
+const outer = (inner: string): string =>
+  map(
+    "HASH_OF_MAPS",
+    "__uint(max_entries, 4); __type(key, u32); __array(values, struct in);",
+    `struct in { ${inner} };`,
+  );
+
+/** The rule's name, the object, and the place and the words of the finding. */
+const BROKEN: readonly (readonly [rule: string, source: string, where: string, what: string])[] = [
+  ["static-map", hash("static") + LOOKUP, "map m", "libbpf refuses static maps (remove static)"],
+  [
+    "hidden-map",
+    hash('__attribute__((visibility("hidden")))') + LOOKUP,
+    "map m",
+    "libbpf refuses maps of hidden visibility (leave out -fvisibility=hidden, or link with bpftool gen object)",
+  ],
+  [
+    "pinning",
+    hash("", "__uint(pinning, 2);") + PROGRAM,
+    "map m",
+    "libbpf refuses pinning value 2 (use LIBBPF_PIN_NONE or LIBBPF_PIN_BY_NAME)",
+  ],
+  [
+    "static-program",
+    `static SEC("syscall") __attribute__((used)) int p(void *ctx) { return 0; }`,
+    'program "p"',
+    'libbpf refuses static programs (remove static, or move it out of "syscall")',
+  ],
+  [
+    "unknown-section",
+    `SEC("classifier/x") int p(void *ctx) { return 0; }`,
+    'program "p"',
+    'libbpf does not know SEC("classifier/x"): the program has no type and cannot load (name the section as libbpf does)',
+  ],
+  ...["HASH", "LRU_HASH", "ARRAY", "SOCKMAP"].map((type) => {
+    const what = `the kernel refuses a map of type ${type.toLowerCase()} without max_entries (give it some, or set maxEntries before load)`;
+    return ["max-entries", map(type, type === "SOCKMAP" ? "__type(key, u32); __type(value, u32);" : PAIR) + PROGRAM, "map m", what] as const; // prettier-ignore
+  }),
+  [
+    "max-entries",
+    map("RINGBUF", "") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type ringbuf without max_entries (give it some, or set maxEntries before load)",
+  ],
+  ...["ARRAY", "PERCPU_ARRAY"].map((type) => {
+    const what = `the kernel refuses a map of type ${type.toLowerCase()} whose key is not 4 bytes, got 8 (declare __type(key, __u32))`;
+    return ["array-key", map(type, "__uint(max_entries, 1); __type(key, u64); __type(value, u64);") + PROGRAM, "map m", what] as const; // prettier-ignore
+  }),
+  [
+    "array-key",
+    map("PROG_ARRAY", "__uint(max_entries, 1); __uint(key_size, 8); __uint(value_size, 4);") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type prog_array whose key is not 4 bytes, got 8 (declare __type(key, __u32))",
+  ],
+  [
+    "no-key",
+    map("HASH", "__uint(max_entries, 1); __type(value, u64);") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type hash without a key (declare __type(key, ...))",
+  ],
+  [
+    "a-key",
+    map("QUEUE", `__uint(max_entries, 1); ${PAIR}`) + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type queue with a key, got 4 bytes (leave the key out)",
+  ],
+  [
+    "no-value",
+    map("HASH", "__uint(max_entries, 1); __type(key, u32);") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type hash without a value (declare __type(value, ...))",
+  ],
+  [
+    "descriptor-value",
+    map("PROG_ARRAY", "__uint(max_entries, 1); __uint(key_size, 4);") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type prog_array whose value is not 4 bytes, got 0 (write __uint(value_size, 4))",
+  ],
+  [
+    "array-key",
+    map("PERF_EVENT_ARRAY", "") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of type perf_event_array whose key is not 4 bytes, got 0 (declare __type(key, __u32))",
+  ],
+  [
+    "stack-value",
+    map("STACK_TRACE", "__uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 12);") + PROGRAM,
+    "map m",
+    "the kernel refuses stacks whose value is not a multiple of 8 bytes, got 12 (write __uint(value_size, 8 * depth))",
+  ],
+  [
+    "per-cpu-value",
+    map("PERCPU_HASH", "__uint(max_entries, 1); __type(key, u32); __uint(value_size, 32769);") + PROGRAM,
+    "map m",
+    "a value of 32769 bytes is more than the 32768 that the kernel has for each CPU (make the value smaller)",
+  ],
+  [
+    "no-inner-map",
+    map("HASH_OF_MAPS", "__uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 4);") + PROGRAM,
+    "map m",
+    "the kernel refuses a map of maps without an inner map (declare it with __array(values, ...))",
+  ],
+  [
+    "inner-max-entries",
+    outer(`__uint(type, BPF_MAP_TYPE_HASH); ${PAIR}`) + PROGRAM,
+    "map m",
+    "of its inner map: the kernel refuses a map of type hash without max_entries (give it some, or set maxEntries before load)",
+  ],
+];
+
+/** What is near to breaking a rule. */
+const LOADING: readonly (readonly [string, string])[] = [
+  ["a hidden program", `__attribute__((visibility("hidden"))) ${PROGRAM}`],
+  ["an optional program of an unknown section", `${PROGRAM}SEC("?classifier/x") int q(void *ctx) { return 0; }`],
+  ["a ring buffer whose size libbpf rounds up", map("RINGBUF", "__uint(max_entries, 5000);") + PROGRAM],
+  ["an inner one", outer("__uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 5000);") + PROGRAM],
+  ["a perf event array that libbpf counts", map("PERF_EVENT_ARRAY", "__uint(key_size, 4); __uint(value_size, 4);") + PROGRAM], // prettier-ignore
+  ["one without a value", map("PERF_EVENT_ARRAY", "__uint(key_size, 4);") + PROGRAM],
+  ["one with declared events", map("PERF_EVENT_ARRAY", "__uint(key_size, 4); __type(value, struct e);", "struct e { u64 a, b; };") + PROGRAM], // prettier-ignore
+  ["storage without entries", map("TASK_STORAGE", "__uint(map_flags, 1); __type(key, int); __type(value, u64);") + PROGRAM], // prettier-ignore
+  ["a per-CPU value of just the limit", map("PERCPU_ARRAY", "__uint(max_entries, 1); __type(key, u32); __uint(value_size, 32768);") + PROGRAM], // prettier-ignore
+  ["stacks", map("STACK_TRACE", "__uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 80);") + PROGRAM],
+  ["a bloom filter, a queue", map("BLOOM_FILTER", "__uint(max_entries, 5); __type(value, u64);") + PROGRAM],
+];
+
+/** What became of one object. */
+interface Seen {
+  readonly warnings: readonly { readonly where: string; readonly what: string }[];
+  /** The message of `strict`; undefined where it lets the object pass. */
+  readonly strict: string | undefined;
+  /** "" where it loads. */
+  readonly load: string;
+  readonly check: { readonly verdict: string; readonly needs: readonly Record<string, unknown>[] };
+}
+
+const folder = new Folder();
+afterAll(() => folder.remove());
+
+/** Loads each module and prints what is said of it. */
+const LOADER = `
+const said = [];
+for (const file of process.argv.slice(1)) {
+  const { X } = await import(file);
+  try { X.load().close(); said.push(""); } catch (e) { said.push(e.message); }
+}
+console.log(JSON.stringify(said));
+`;
+
+async function see(sources: readonly string[]): Promise<Seen[]> {
+  const gen1 = pathToFileURL(join(repository, "runtime/dist/gen1.js")).href;
+  const made: (Omit<Seen, "load"> & { readonly module: string })[] = [];
+  // The session of the command line takes one command at a time.
+  for (const [i, source] of sources.entries()) {
+    const bytes = compileBpf(PRELUDE + source);
+    const [object, module] = [folder.at(`${i}.bpf.o`), folder.at(`${i}.mjs`)];
+    writeFileSync(object, bytes);
+    const options = { name: "x.bpf.o", js: true };
+    const { text, warnings } = await generateWithWarnings(bytes, options);
+    writeFileSync(module, text.replace("@ebpf-skel/runtime/gen1", gen1));
+    const strict = await generateWithWarnings(bytes, { ...options, strict: true }).then(
+      () => undefined,
+      (e: Error) => e.message,
+    );
+    const check = JSON.parse((await folder.command(["check", object, "--json"])).stdout) as Seen["check"];
+    made.push({ module, warnings, strict, check });
+  }
+  const modules = made.map(({ module }) => pathToFileURL(module).href);
+  const { stdout, stderr } = start(process.execPath, ["--input-type=module", "-e", LOADER, ...modules], {});
+  if (stdout === "") throw new Error(stderr);
+  const loads = JSON.parse(stdout) as string[];
+  return made.map(({ warnings, strict, check }, i) => ({ warnings, strict, check, load: loads[i]! }));
+}
+
+let seen: ReadonlyMap<string, Seen>;
+beforeAll(async () => {
+  ensureBuilt();
+  const sources = [...BROKEN.map(([, source]) => source), ...LOADING.map(([, source]) => source)];
+  const all = await see(sources);
+  seen = new Map(sources.map((source, i) => [source, all[i]!]));
+}, 0);
+
+describe("one answer", () => {
+  test.each(BROKEN)("%s", (rule, source, where, what) => {
+    const { warnings, strict, load, check } = seen.get(source)!;
+    expect(warnings.find((warning) => warning.where === where)?.what.split("; ")).toContain(what);
+    expect(strict).toContain(what);
+    expect(check).toMatchObject({
+      verdict: "no",
+      needs: expect.arrayContaining([
+        expect.objectContaining({ kind: "rule", name: rule, by: [where], answer: "no", reason: what }),
+      ]) as unknown,
+    });
+    expect(load).toContain(what);
+  });
+});
+
+describe("what loads", () => {
+  test.each(LOADING)("%s", (_, source) => {
+    const { load, check } = seen.get(source)!;
+    expect({
+      load,
+      refused: check.needs.filter(({ answer, optional }) => answer === "no" && optional !== true),
+    }).toEqual({
+      load: "",
+      refused: [],
+    });
+  });
+});
