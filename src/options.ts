@@ -22,7 +22,7 @@ export interface GenerateOptions {
   readonly objectFile?: string | undefined;
   /** 64-bit integers as bigints, or as numbers that throw past 2^53; "bigint" by default. Pointers stay bigints. */
   readonly int64?: "bigint" | "number" | undefined;
-  /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, bytes, ipv4, ipv6, mac, be. */
+  /** How fields are shown, by type and field: `{ "event.saddr": "ipv4" }`. Kinds: string, strings, bytes, ipv4, ipv6, mac, be. */
   readonly as?: Readonly<Record<string, string>> | undefined;
   /** Types of keys and values of maps that have only sizes, as in C: `{ counts: "u32:struct event" }`. */
   readonly maps?: Readonly<Record<string, string>> | undefined;

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { isSkelError } from "../src/errors.ts";
 import { generateWithWarnings } from "../src/generate.ts";
 import type { GenerateOptions } from "../src/options.ts";
+import { compileBpf } from "./support/compile.ts";
 import { fixturesFolder } from "./support/fixtures.ts";
 
 const readFixture = (name: string): Uint8Array => readFileSync(join(fixturesFolder, `${name}.bpf.o`));
@@ -66,6 +67,30 @@ test("a tag in C, which an option overrules", async () => {
   ]);
 });
 
+test("strings: several texts in an array of bytes, by option and by tag", async () => {
+  const source = (tag: string, more = ""): Uint8Array =>
+    compileBpf(`
+      #define strings __attribute__((btf_decl_tag("ebpf-skel:strings")))
+      struct exec { int pid; char args[32] ${tag}; unsigned char env[16]; ${more} };
+      struct exec last;`);
+  const option = { "exec.args": "strings", "exec.env": "strings" };
+  const { text, warnings } = await generateWithWarnings(source(""), { name: "x.bpf.o", as: option });
+  expect(warnings).toEqual([]);
+  for (const line of [
+    "/** `char[32]` at 4 */ args: readonly string[];",
+    "/** `unsigned char[16]` at 36 */ env: readonly string[];",
+    "args: [4, s.strings(32)]",
+    "args: s.strings(32).read(m, at + 4)",
+    "s.strings(32).write(m, at + 4, v.args);",
+  ])
+    expect(text).toContain(line);
+  const tagged = await generateWithWarnings(source("strings", "int plain strings;"), { name: "x.bpf.o" });
+  expect(tagged.text).toContain("args: readonly string[];");
+  expect(tagged.warnings.map(({ what }) => what)).toEqual([
+    'its tag "ebpf-skel:strings" is ignored, strings are made of an array of bytes',
+  ]);
+});
+
 describe("refused", () => {
   test.each<[string, Partial<GenerateOptions>, string]>([
     ["another int64", { int64: "string" as never }, 'int64: expected "bigint" or "number", got "string"'],
@@ -73,7 +98,7 @@ describe("refused", () => {
     [
       "another kind",
       { as: { "a.b": "text" } },
-      'as: "a.b": expected one of string, bytes, ipv4, ipv6, mac, be, got "text"',
+      'as: "a.b": expected one of string, strings, bytes, ipv4, ipv6, mac, be, got "text"',
     ],
     ["an unknown type", { as: { "nope.a": "be" } }, 'no struct is called "nope" (there are struct conn_key, '],
     [

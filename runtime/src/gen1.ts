@@ -9,6 +9,7 @@ export { key } from "./codec/key.ts";
 export { be16, be32, be64, ipv4Text as ipv4, ipv6Text as ipv6, macText as mac } from "./codec/network.ts";
 export { bool, f32, f64, s128, s16, s32, s64, s64n, s8, u128, u16, u32, u64, u64n, u8 } from "./codec/scalars.ts";
 export { hostIsBigEndian } from "./memory/numbers.ts";
+export { strings } from "./codec/strings.ts";
 export { struct } from "./codec/struct.ts";
 export { fixed, tail, tailBytes, tailText } from "./codec/tail.ts";
 export type { Init } from "./codec/union.ts";

@@ -10,6 +10,7 @@ export { key } from "./codec/key.ts";
 export { be16, be32, be64, ipv4, ipv4Text, ipv6, ipv6Text, mac, macText } from "./codec/network.ts";
 export { nameOf, ntohl, ntohll, ntohs, toJson, type Json, type JsonOptions } from "./codec/present.ts";
 export { bool, f32, f64, s128, s16, s32, s64, s64n, s8, u128, u16, u32, u64, u64n, u8 } from "./codec/scalars.ts";
+export { strings } from "./codec/strings.ts";
 export {
   struct,
   type FastPart,

@@ -33,7 +33,7 @@ function moduleOptions<T>(y: Argv<T>) {
       type: "string",
       array: true,
       nargs: 1,
-      describe: "show a field as string, bytes, ipv4, ipv6, mac or be: TYPE.FIELD=KIND",
+      describe: "show a field as string, strings, bytes, ipv4, ipv6, mac or be: TYPE.FIELD=KIND",
     })
     .option("map", {
       type: "string",

@@ -41,6 +41,8 @@ export function typeOf(layout: Layout, names: Names): string {
       return viewType(layout.view);
     case "chars":
       return "string";
+    case "strings":
+      return listOf("string");
     case "bytes":
       return "Uint8Array";
     case "list":
@@ -79,6 +81,8 @@ export function codecOf(layout: Layout, names: Names): string {
       return `s.${layout.view}`;
     case "chars":
       return `s.chars(${layout.length})`;
+    case "strings":
+      return `s.strings(${layout.length})`;
     case "bytes":
       return `s.bytes(${layout.length})`;
     case "list":
@@ -136,6 +140,7 @@ export function readOf(layout: Layout, offset: number, names: Names): string {
       return `m.list(${at}, ${layout.length}, ${codecOf(layout.element, names)})`;
     case "bits":
       return `m.${bitsMethod(bitsScalar(layout.base))}(${at}, ${layout.bit}, ${layout.width})`;
+    case "strings":
     case "tail":
     case "view":
     case "struct":
@@ -161,6 +166,7 @@ export function writeOf(layout: Layout, offset: number, value: string, names: Na
       const set = method("set", bitsMethod(bitsScalar(layout.base)));
       return `m.${set}(${at}, ${layout.bit}, ${layout.width}, ${value});`;
     }
+    case "strings":
     case "tail":
     case "view":
     case "struct":

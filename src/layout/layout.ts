@@ -34,6 +34,8 @@ export type Layout =
   | { readonly kind: "view"; readonly view: View }
   /** `char[length]`, a string. */
   | { readonly kind: "chars"; readonly length: number }
+  /** `char[length]`, several texts with a NUL after each. */
+  | { readonly kind: "strings"; readonly length: number }
   /** `u8[length]`; or, with a reason, a type that has no better form. */
   | { readonly kind: "bytes"; readonly length: number; readonly reason?: string }
   | { readonly kind: "list"; readonly length: number; readonly element: Layout }

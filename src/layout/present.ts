@@ -21,7 +21,7 @@ export interface Presentation {
   readonly as: ReadonlyMap<string, string>;
 }
 
-const KINDS = ["string", "bytes", "ipv4", "ipv6", "mac", "be"] as const;
+const KINDS = ["string", "strings", "bytes", "ipv4", "ipv6", "mac", "be"] as const;
 
 /** Whether `kind` is one that a field can be shown as. */
 export function isKind(kind: string): boolean {
@@ -41,12 +41,14 @@ function presentAs({ layout, size }: FieldLayout, kind: string): Layout | string
   switch (kind) {
     case "bytes":
       return { kind: "bytes", length: size };
-    case "string": {
+    case "string":
+    case "strings": {
       const text =
         layout.kind === "chars" ||
         layout.kind === "bytes" ||
         (layout.kind === "list" && layout.element.kind === "scalar" && layout.element.scalar === "s8");
-      return text ? { kind: "chars", length: size } : "a string is made of an array of bytes";
+      if (!text) return `${kind === "string" ? "a string is" : "strings are"} made of an array of bytes`;
+      return { kind: kind === "string" ? "chars" : "strings", length: size };
     }
     case "be": {
       const view = BIG_ENDIAN[size];

@@ -36,6 +36,10 @@ function show(memory: Memory, layout: Layout, offset: number, size: number, dept
       const end = bytes.indexOf(0);
       return shown(new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end)));
     }
+    case "strings": {
+      const texts = new TextDecoder().decode(bytes).replace(/\0+$/, "");
+      return texts === "" ? "[]" : `[${texts.split("\0").map(shown).join(", ")}]`;
+    }
     case "list":
       return showList(memory, layout.element, layout.length, offset, size, depth);
     case "struct":

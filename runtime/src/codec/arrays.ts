@@ -80,7 +80,8 @@ function makeList<T, Init>(n: number, codec: Codec<T, Init>): Codec<readonly T[]
   });
 }
 
-function length(n: number): number {
+/** `n`, where it is the length of an array. */
+export function length(n: number): number {
   if (!Number.isInteger(n) || n < 0 || n > 0x7fff_ffff) throw new RangeError(`expected an array length, got ${n}`);
   return n;
 }

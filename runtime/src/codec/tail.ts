@@ -3,6 +3,7 @@
 
 import type { Memory } from "../memory.ts";
 import { isBytes, refuse } from "../memory/refuse.ts";
+import { utf8Length } from "../memory/text.ts";
 import { makeCodec } from "./base.ts";
 import { refuseAt } from "./checked.ts";
 import type { Codec } from "./codec.ts";
@@ -108,14 +109,4 @@ function withoutEnd<T>(m: Memory, use: () => T): T {
   } finally {
     m.end = end;
   }
-}
-
-function utf8Length(text: string): number {
-  let length = 0;
-  for (const char of text) {
-    const code = char.codePointAt(0)!;
-    // A lone surrogate stands for one byte.
-    length += code < 0x80 || (code >= 0xdc80 && code < 0xdd00) ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return length;
 }

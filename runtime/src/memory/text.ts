@@ -104,7 +104,12 @@ function encodedLength(code: number): number {
 }
 
 function refuseLength(n: number, text: string): never {
+  throw new ValueError(`expected at most ${n} bytes of UTF-8, got ${utf8Length(text)}`, "");
+}
+
+/** Bytes that `text` takes; a lone surrogate that stands for no byte takes none. */
+export function utf8Length(text: string): number {
   let length = 0;
   for (const char of text) length += encodedLength(char.codePointAt(0)!);
-  throw new ValueError(`expected at most ${n} bytes of UTF-8, got ${length}`, "");
+  return length;
 }
