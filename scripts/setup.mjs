@@ -37,6 +37,7 @@ const packages = {
   bpftool: () => hasCommand("bpftool"),
   pahole: () => hasCommand("pahole"),
   gcc: () => hasCommand("gcc"),
+  "gcc-bpf": () => hasCommand("bpf-gcc"),
   "libc6-dev": () => existsSync("/usr/include/stdio.h"),
   iproute2: () => hasCommand("ip") && hasCommand("tc"),
   "libelf-dev": () => existsSync("/usr/include/libelf.h"),
@@ -68,7 +69,7 @@ const wants = {
     optional: true,
   },
   tools: {
-    packages: ["clang-19", "llvm-19", "libbpf-dev", "bpftool", "pahole", "gcc", "libc6-dev", "iproute2"],
+    packages: ["clang-19", "llvm-19", "libbpf-dev", "bpftool", "pahole", "gcc", "gcc-bpf", "libc6-dev", "iproute2"],
   },
   "libbpf-1.5": {
     packages: ["gcc", "libc6-dev", "libelf-dev", "zlib1g-dev", "linux-source-6.12", "xz-utils"],
