@@ -487,6 +487,7 @@ describe("compiled objects", () => {
     compile("groups", TEMPLATE, "-x", "c++", "-target", "bpf", "-fdebug-types-section"),
     ...readdirSync(FIXTURES)
       .filter((file) => file.endsWith(".o"))
+      .sort()
       .map((file) => join(FIXTURES, file)),
   ];
 

@@ -1,10 +1,13 @@
 // The kernel's monotonic clock as the time of day.
 
 import { ValueError } from "../errors.ts";
+import { clockOffset } from "../library/kernel.ts";
 import { show } from "../memory/refuse.ts";
 
 // Of the wall clock before the monotonic one, in milliseconds.
 let offset = Number.NaN;
+// Of this process's monotonic clock before the kernel's own.
+let ahead: number | undefined;
 
 /**
  * When it was `ns` on the clock of bpf_ktime_get_ns (CLOCK_MONOTONIC), to the millisecond, by what the clock on the wall
@@ -20,7 +23,8 @@ export function ktimeToDate(ns: bigint | number): Date {
   const now = difference();
   // Date.now() leaves out up to a millisecond: the largest difference is the true one, until the clock is set.
   if (!(now <= offset && now > offset - 1)) offset = now;
-  return new Date(offset + Number(ns) / 1e6);
+  ahead ??= clockOffset("monotonic");
+  return new Date(offset + ahead + Number(ns) / 1e6);
 }
 
 /** The wall clock less the monotonic one now, in milliseconds. */

@@ -28,6 +28,16 @@ export function sysctl(name: string): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+/**
+ * By how many milliseconds this process sees a clock ahead of the kernel's own: those of a time namespace differ, and BPF
+ * programs know nothing of namespaces.
+ */
+export function clockOffset(clock: "monotonic" | "boottime"): number {
+  const [, seconds = 0, nanoseconds = 0] =
+    new RegExp(`^${clock} +(-?\\d+) +(\\d+)$`, "m").exec(readText("/proc/self/timens_offsets") ?? "") ?? [];
+  return Number(seconds) * 1000 + Number(nanoseconds) / 1e6;
+}
+
 /** Whether a seccomp filter decides about this thread's system calls, as in most containers. */
 export function hasSeccompFilter(): boolean {
   return /^Seccomp:\s*2$/m.test(readText("/proc/thread-self/status") ?? "");

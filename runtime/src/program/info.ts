@@ -1,6 +1,7 @@
 // What the kernel says of a program: `struct bpf_prog_info` (linux/bpf.h, BPF_OBJ_GET_INFO_BY_FD).
 
 import type { Library } from "../library.ts";
+import { clockOffset } from "../library/kernel.ts";
 import { addressOf, hostMemory } from "../native.ts";
 
 /** How often a program ran, and how long. */
@@ -124,6 +125,7 @@ function hex(bytes: Uint8Array): string {
 
 /** The kernel counts from the boot, time asleep included (`ktime_get_boottime_ns`). */
 function sinceBoot(nanoseconds: bigint): Date {
-  const booted = Date.now() - process.getBuiltinModule("node:os").uptime() * 1000;
+  const uptime = process.getBuiltinModule("node:os").uptime() * 1000 - clockOffset("boottime");
+  const booted = Date.now() - uptime;
   return new Date(booted + Number(nanoseconds) / 1e6);
 }

@@ -57,7 +57,9 @@ function held(): string[] {
 
 /** The kernel's links of the programs that this file has loaded. */
 function links(): number {
-  const programs = new Set([net, trace, groups].flatMap(({ progs }) => Object.values(progs).map(({ id }) => id)));
+  const { each_entry: _notLoaded, ...traced } = trace.progs;
+  const loaded = [net.progs, traced, groups.progs].flatMap((progs) => Object.values(progs));
+  const programs = new Set(loaded.map(({ id }) => id));
   const all = JSON.parse(execFileSync("bpftool", ["-j", "link", "list"], { encoding: "utf8" })) as {
     prog_id?: number;
   }[];

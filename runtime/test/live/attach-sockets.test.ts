@@ -1,4 +1,4 @@
-// Programs of sockets: filters, SO_REUSEPORT groups, sockmaps. All traffic is on loopback.
+// Programs of sockets: filters, SO_REUSEPORT groups, sockmaps. All traffic is on the loopback of a network of their own.
 // needs Linux 6.7: the fixture is loaded whole, with programs of netfilter (6.4), TCX (6.6) and netkit (6.7)
 
 import { once } from "node:events";
@@ -9,6 +9,7 @@ import { AttachNet } from "../../../fixtures/attach_net.skel.ts";
 import type { Loaded } from "../../src/index.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { enterNetns } from "../support/netns.ts";
 import { expectRuns } from "../support/runs.ts";
 import { openReuseport, openUdp, portOf, sendUdp } from "../support/sockets.ts";
 
@@ -19,6 +20,7 @@ let server: Server;
 let sender: number;
 
 beforeAll(async () => {
+  enterNetns();
   sender = openUdp();
   server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Fds } from "../../../fixtures/fds.skel.ts";
 import {
   ArrayOfMaps,
@@ -25,9 +25,12 @@ import { descriptors } from "../support/held.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
 import { needs } from "../support/needs.ts";
+import { enterNetns } from "../support/netns.ts";
 import { showMap } from "../support/showmap.ts";
 
 requireKernel();
+
+beforeAll(enterNetns);
 
 let held: Record<string, number>;
 beforeEach(() => (held = descriptors()));

@@ -13,6 +13,7 @@ import { dumpedWords } from "../support/bpftool.ts";
 import { thrownBy } from "../support/errors.ts";
 import { openDescriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { enterNetns } from "../support/netns.ts";
 import { cookieOf, openReuseport, openXdp } from "../support/sockets.ts";
 
 requireKernel();
@@ -21,6 +22,7 @@ let live: Loaded<Fds>;
 let server: Server;
 
 beforeAll(async () => {
+  enterNetns();
   live = Fds.load();
   server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -3,51 +3,44 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fds } from "../../../fixtures/fds.skel.ts";
 import { type Loaded, pidfd } from "../../src/index.ts";
 import { dumpedWords } from "../support/bpftool.ts";
+import { makeCgroup } from "../support/cgroup.ts";
 import { thrownBy } from "../support/errors.ts";
 import { openDescriptors } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { enterNetns } from "../support/netns.ts";
 
 requireKernel();
 
-/** Where version 2 of cgroups is mounted: beside version 1, or alone. */
-const root = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
-const cgroup = join(root, `ebpf-skel-${process.pid}`);
 const tally = { seen: 1n << 40n, last: 3 };
 
 let live: Loaded<Fds>;
 let server: Server;
 let folder: string;
+let own: ReturnType<typeof makeCgroup>;
+let cgroup: string;
 
 beforeAll(async () => {
+  enterNetns();
   live = Fds.load();
   folder = mkdtempSync(join(tmpdir(), "ebpf-skel-fds-"));
-  mkdirSync(cgroup);
+  own = makeCgroup("storage");
+  cgroup = own.path;
   server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
 });
 afterAll(() => {
   live?.close();
   server?.close();
-  rmdirSync(cgroup);
-  rmSync(folder, { recursive: true });
+  own?.remove();
+  if (folder !== undefined) rmSync(folder, { recursive: true });
 });
 
 describe("socket storage", () => {
@@ -157,7 +150,7 @@ test("cgroup storage has a value for each cgroup, of either version", () => {
   const { of_cgroup: storage } = live.maps;
   storage.set(cgroup, tally);
   expect(storage.get(cgroup)).toEqual(tally);
-  expect(storage.get(root)).toBeUndefined();
+  expect(storage.get(dirname(cgroup))).toBeUndefined();
   const fd = openSync(cgroup, "r");
   expect([storage.has(fd), storage.delete(fd), storage.has(cgroup)]).toEqual([true, true, false]);
   closeSync(fd);
@@ -170,7 +163,7 @@ test("cgroup storage has a value for each cgroup, of either version", () => {
 test("a cgroup array takes cgroups of version 2 and tells nothing", () => {
   const { cgroups } = live.maps;
   cgroups.set(0, cgroup);
-  const fd = openSync(root, "r");
+  const fd = openSync(dirname(cgroup), "r");
   cgroups.set(1, fd);
   closeSync(fd);
   expect(thrownBy(() => cgroups.set(0, folder)).message).toBe("map cgroups: set: EBADF (not a cgroup of version 2)");

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { hash, type HashMap, type Program, section, type Skeleton, u32, u64 } from "../../src/gen1.ts";
 import { mountBpffs } from "../support/bpffs.ts";
 import { runChild } from "../support/child.ts";
@@ -10,8 +10,11 @@ import { compile, skeletonOf } from "../support/clang.ts";
 import { rejectionOf, thrownBy } from "../support/errors.ts";
 import { descriptors, kernelObjects } from "../support/held.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { enterNetns } from "../support/netns.ts";
 
 requireKernel();
+
+beforeAll(enterNetns);
 
 // Names of this process alone: other tests on this machine may run the fixtures at the same time.
 const own = `k${process.pid}`;

@@ -1,13 +1,17 @@
 // A cgroup of a test's own, and processes in it.
 
 import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
+
+// In a container that was started anew the same process ids come again, and a run that was killed leaves its cgroups.
+const own = `ebpf-skel-test-${randomUUID()}`;
 
 /** Makes a directory in cgroup v2; whoever made it removes it. */
 export function makeCgroup(name = "own"): { readonly path: string; remove(): void } {
   const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/self/mounts", "utf8"))?.[1];
   if (mount === undefined) throw new Error("cgroup v2 is not mounted");
-  const path = `${mount}/ebpf-skel-test-${process.pid}-${name}`;
+  const path = `${mount}/${own}-${name}`;
   mkdirSync(path);
   return { path, remove: () => remove(path) };
 }

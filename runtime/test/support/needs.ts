@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { TestContext } from "vitest";
+import { AttachTrace } from "../../../fixtures/attach_trace.skel.ts";
 import { AttachVm } from "../../../fixtures/attach_vm.skel.ts";
 import { isBpfError } from "../../src/index.ts";
 import { isAtLeast } from "../../src/library/kernel.ts";
@@ -24,17 +25,28 @@ function missing(holds: boolean, reason: string): string | undefined {
   return holds ? undefined : reason;
 }
 
-/** The truth is in trying: a filter or a security module may forbid trampolines to everybody. */
-function whyNoTrampolines(): string | undefined {
-  using open = AttachVm.open();
-  open.progs.on_entry.autoload = true;
+/** Why the kernel refuses a program: a filter, a security module or a patch may forbid whole kinds to everybody. */
+function whyRefused(load: () => { close(): void }): string | undefined {
   try {
-    open.load().close();
+    load().close();
     return undefined;
   } catch (e) {
     if (isBpfError(e)) return e.message;
     throw e;
   }
+}
+
+function whyNoTrampolines(): string | undefined {
+  using open = AttachVm.open();
+  open.progs.on_entry.autoload = true;
+  return whyRefused(() => open.load());
+}
+
+/** Why the kernel does not let programs go through the entries of a map; undefined where it does. */
+export function whyNoEntryIterators(): string | undefined {
+  using open = AttachTrace.open();
+  for (const program of Object.values(open.progs)) program.autoload = program.name === "each_entry";
+  return whyRefused(() => open.load());
 }
 
 const hasKprobes = (): boolean => existsSync("/sys/bus/event_source/devices/kprobe");
