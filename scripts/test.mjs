@@ -52,24 +52,25 @@ const suites = [
 /** No suite takes a tenth of this; one that hangs must not take the others' results with it. */
 const suiteTimeout = 12 * 60 * 1000;
 
-/** Two minutes since the machine started, for tests that ask its clocks. */
+/** Two minutes since the machine started, for tests that ask its clocks; a clock that is young already is left as it is. */
 const youngClock = () => {
-  const offset = String(-Math.floor(Math.max(uptime() - 120, 0)));
-  return ["unshare", "--time", "--monotonic", offset, "--boottime", offset, "--fork"];
+  if (uptime() < 600) return [];
+  const offset = String(120 - Math.floor(uptime()));
+  return ["unshare", "--time", "--monotonic", offset, "--boottime", offset, "--fork", "--kill-child"];
 };
 
 /** The clone below a folder that only root may enter, as root's home is. */
-const closedFolder = () => {
+const closedFolder = (folder) => {
   const script = `mount -t tmpfs -o mode=700 none "$1" && mkdir "$1/clone" && mount --rbind "$2" "$1/clone" && cd "$1/clone" && shift 2 && exec "$@"`;
-  return ["unshare", "--mount", "sh", "-c", script, "sh", mkdtempSync(join(tmpdir(), "ebpf-skel-closed-")), paths.root];
+  return ["unshare", "--mount", "sh", "-c", script, "sh", mkdtempSync(join(folder, "closed-")), paths.root];
 };
 
 /** What a fresh machine has and one in use has not, for who may make it so: commands that stand before another. */
 const places = { young: youngClock, closed: closedFolder };
 
 /** The command of a suite's `place`; none where this user, or this machine, cannot make it. */
-function placeOf(name) {
-  const command = name === undefined || process.getuid?.() !== 0 ? [] : places[name]();
+function placeOf(name, folder) {
+  const command = name === undefined || process.getuid?.() !== 0 ? [] : places[name](folder);
   const [file, ...args] = [...command, "true"];
   return spawnSync(file, args).status === 0 ? command : [];
 }
@@ -153,7 +154,7 @@ async function runVitest(suite, { full, rest }, folder) {
   else env.EBPF_SKEL_WITHOUT = suite.without?.join(",") ?? "";
   const options = { cwd: paths.root, env, stdio: "inherit", timeout: suiteTimeout, killSignal: "SIGKILL" };
   const end = await new Promise((done) => {
-    const [file, ...rest] = [...placeOf(suite.place), suite.node ?? process.execPath, ...args];
+    const [file, ...rest] = [...placeOf(suite.place, folder), suite.node ?? process.execPath, ...args];
     const child = spawn(file, rest, options);
     child.on("error", (error) => done(error.message));
     child.on("close", (status, signal) => done(signal ?? status));
