@@ -120,6 +120,16 @@ describe("definitions", () => {
   });
 });
 
+test("a .BTF.ext without records, as clang 9 wrote it, is not carried along: libbpf would refuse the maps for it", () => {
+  // magic and version, length of the header, offset and length of the records of functions and of lines, their sizes
+  const ext = words([0x0001eb9f, 24, 0, 4, 4, 4, 8, 16]);
+  const carried = carry(object(HASH, [map("a")], { sections: [{ name: ".BTF.ext", data: ext, addralign: 4 }] }));
+  const names = parseElf(carried).sections.map(({ name }) => name);
+  expect(names).toContain(".maps");
+  expect(names).not.toContain(".BTF.ext");
+  expect(carry(carried)).toEqual(carried);
+});
+
 describe("the upgrade", () => {
   /** 1 u32, 2 the annotation, 3 its variable and 4 the map's, 5 and 6 their sections, 7 a tag. */
   const TYPES: readonly BtfType[] = [

@@ -39,3 +39,17 @@ export function readCoreTypes(
   }
   return ids;
 }
+
+/** Where the header keeps offset and length of each kind of records: of functions, of lines, of CO-RE. */
+const KINDS = [8, 16, CORE];
+
+/**
+ * Whether there are records of a kind by their length, which is that of their size alone: libbpf refuses all of the section
+ * then, and with it every object that needs BTF (btf.c, `btf_ext_setup_info`). clang 8 and 9 wrote such ones.
+ */
+export function hasNoRecords(bytes: Uint8Array, endian: "little" | "big"): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u32 = (at: number): number => (at + 4 <= bytes.length ? view.getUint32(at, endian === "little") : 0);
+  if (bytes.length < CORE || view.getUint16(0, endian === "little") !== MAGIC) return false;
+  return KINDS.some((at) => at + 8 <= u32(4) && u32(at + 4) === 4);
+}

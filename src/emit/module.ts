@@ -102,7 +102,8 @@ function place(text: string, objects: readonly Carried[]): string {
 }
 
 /** What the runtime says when the part does not load. */
-function emitFinding({ rule, part, name, what, stops, until }: Finding): string {
+function emitFinding({ rule, part, name, where, stops, until, ...found }: Finding): string {
+  const what = part === "object" ? `${where}: ${found.what}` : found.what;
   const some = until === undefined ? "" : `, until: ${literal(until)}`;
   const always = { rule, part, name, stops, what };
   return `{ ${Object.entries(always)

@@ -108,9 +108,13 @@ export function needs(model: ObjectModel, used: Used): Need[] {
     ...ofSections(model),
     ...ofKernelSymbols(model, used),
     ...[...used.coreTypes].map(([name, optional]) => need("type", name, "CO-RE", { optional })),
-    ...model.structOps.map(({ name, type }) => {
+    ...model.structOps.flatMap(({ name, type, link, autocreate }) => {
       const struct = model.types[type]!;
-      return need("struct_ops", "name" in struct ? struct.name : name, `map ${name}`);
+      const by = `map ${name}`;
+      // libbpf.c, `bpf_object_init_struct_ops`: the runtime opens no object with a section that libbpf leaves aside.
+      const since = autocreate ? (link ? "1.2" : undefined) : "1.4";
+      const own = need("struct_ops", "name" in struct ? struct.name : name, by);
+      return since === undefined ? [own] : [need("libbpf", `>= ${since}`, by, { since }), own];
     }),
   ];
   const wantsBtf = found.filter(

@@ -56,6 +56,7 @@ export function withEvents(
         source.warn({
           where: `map ${map.name}`,
           what: `libbpf refuses an inner map of type ${inner.type} with values of ${inner.valueSize} bytes (leave its value out)`,
+          stops: "load",
         });
       return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
     }

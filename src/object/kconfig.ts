@@ -50,7 +50,7 @@ function readExtern({ types, warn }: Source, id: TypeId, symbols: ReadonlyMap<st
   const variable = types[id]!;
   if (variable.kind !== "var") {
     const name = variable.kind === "func" ? variable.name : `type ${id}`;
-    warn({ where: `extern ${shown(name)}`, what: "libbpf refuses functions in .kconfig (use __ksym)" });
+    warn({ where: `extern ${shown(name)}`, what: "libbpf refuses functions in .kconfig (use __ksym)", stops: "open" });
     return undefined;
   }
   const { name, type } = variable;
@@ -58,13 +58,21 @@ function readExtern({ types, warn }: Source, id: TypeId, symbols: ReadonlyMap<st
   const where = `extern ${name}`;
   const symbol = symbols.get(name);
   if (symbol === undefined || variable.linkage !== "extern") {
-    warn({ where, what: "libbpf refuses a variable of .kconfig that is not extern (declare it extern ... __kconfig)" });
+    warn({
+      where,
+      what: "libbpf refuses a variable of .kconfig that is not extern (declare it extern ... __kconfig)",
+      stops: "open",
+    });
     return undefined;
   }
   const size = trySizeOf(types, type) ?? 0;
   if (!isSupported(types, type, size)) {
     const kinds = "bool, char, integers, enum libbpf_tristate and arrays of char";
-    warn({ where, what: `libbpf refuses type ${shown(spellType(types, type))} in .kconfig (it takes ${kinds})` });
+    warn({
+      where,
+      what: `libbpf refuses type ${shown(spellType(types, type))} in .kconfig (it takes ${kinds})`,
+      stops: "open",
+    });
     return undefined;
   }
   return { name, type, size, weak: symbol.bind === "weak", align: alignOf(types, type, size) };

@@ -139,6 +139,13 @@ export type ProgramKind =
   | "netfilter"
   | "unknown";
 
+/** A section that code takes something from, and what. */
+export interface StrayModel {
+  readonly section: string;
+  /** "" where the code names none. */
+  readonly symbol: string;
+}
+
 /** A variable of a global data section; offsets are the ELF symbols'. */
 export interface VariableModel {
   readonly name: string;
@@ -179,6 +186,8 @@ export interface Warning {
   readonly where: string;
   /** What is wrong and the remedy. */
   readonly what: string;
+  /** What fails, where it is a rule of libbpf's that is broken. */
+  readonly stops?: "open" | "load";
 }
 
 /** Everything the generator knows of an object. */
@@ -189,6 +198,12 @@ export interface ObjectModel {
   readonly programs: readonly ProgramModel[];
   readonly sections: readonly SectionModel[];
   readonly structOps: readonly StructOpsModel[];
+  /** Externs whose definition is in another file. */
+  readonly unlinked?: readonly string[];
+  /** Sections that code takes something from and libbpf makes no map of. */
+  readonly strays?: readonly StrayModel[];
+  /** The one function of an object that has code in `.text` alone. */
+  readonly loneFunction?: string;
   /** The BTF graph, by type id. */
   readonly types: readonly BtfType[];
   readonly warnings: readonly Warning[];

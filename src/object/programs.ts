@@ -23,11 +23,8 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
       .sort((a, b) => a.value - b.value);
   const executable = elf.sections.filter(isExecutable);
   const entries = executable.filter((section) => section.name !== ".text");
-  const text = executable.find((section) => section.name === ".text");
-  // libbpf's prog_is_subprog: a lone function in .text is a program, not a subprogram.
-  const lone = entries.length === 0 && text !== undefined && inSection(text).length === 1 ? [text] : [];
   const seen = new Set<string>();
-  return [...entries, ...lone].flatMap((section) =>
+  return entries.flatMap((section) =>
     inSection(section).flatMap((symbol): ProgramModel[] => {
       const where = `program ${shown(symbol.name)}`;
       requireIdentifier("program", symbol.name);
@@ -52,4 +49,15 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
       ];
     }),
   );
+}
+
+/**
+ * The function that libbpf before 1.5 takes for a program, one without a type (`prog_is_subprog`): all that there is, in
+ * `.text`.
+ */
+export function loneFunction({ elf, symbolsIn }: Source): string | undefined {
+  const executable = elf.sections.filter(isExecutable);
+  if (executable.some(({ name }) => name !== ".text")) return undefined;
+  const functions = executable.flatMap((section) => symbolsIn(section).filter(({ kind }) => kind === "func"));
+  return functions.length === 1 ? functions[0]!.name : undefined;
 }

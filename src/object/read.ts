@@ -10,9 +10,10 @@ import { readKconfig } from "./kconfig.ts";
 import { readLegacyMaps } from "./legacy.ts";
 import { readMaps } from "./maps.ts";
 import type { ObjectModel, Warning } from "./model.ts";
-import { readPrograms } from "./programs.ts";
+import { loneFunction, readPrograms } from "./programs.ts";
 import { readSections } from "./sections.ts";
 import { indexObject } from "./source.ts";
+import { readStrays, readUnlinked } from "./strays.ts";
 import { readStructOps } from "./structops.ts";
 
 /** The BTF types of an object; `void` alone where it has none. */
@@ -49,6 +50,9 @@ export function readObject(bytes: Uint8Array): ObjectModel {
     maps.map(({ name }) => name),
   );
   const programs = readPrograms(source);
+  const unlinked = readUnlinked(source);
+  const strays = readStrays(source);
+  const lone = loneFunction(source);
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
@@ -56,6 +60,9 @@ export function readObject(bytes: Uint8Array): ObjectModel {
     programs,
     sections: [...readSections(source), ...readKconfig(source)],
     structOps: readStructOps(source),
+    ...(unlinked.length > 0 && { unlinked }),
+    ...(strays.length > 0 && { strays }),
+    ...(lone !== undefined && { loneFunction: lone }),
     types,
     warnings,
   };

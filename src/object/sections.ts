@@ -15,7 +15,7 @@ function isOrExtends(name: string, base: string): boolean {
 }
 
 /** Which kind of internal map libbpf makes of a section; libbpf.c `bpf_object__elf_collect`. */
-function sectionKind(section: ElfSection): SectionModel["kind"] | undefined {
+export function sectionKind(section: ElfSection): SectionModel["kind"] | undefined {
   if (section.size === 0) return undefined;
   if (section.type === SHT_NOBITS) return isOrExtends(section.name, ".bss") ? "bss" : undefined;
   if (section.type !== SHT_PROGBITS) return undefined;

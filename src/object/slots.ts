@@ -37,7 +37,11 @@ export function readSlots(source: Source, section: ElfSection, { offset, members
       const fits = ofMaps ? target === section : isCode(target);
       if (fits && name !== "") return { index, name };
       const expected = ofMaps ? 'a map of SEC(".maps")' : "a program";
-      warn({ where, what: `libbpf refuses slot ${index}: it is not ${expected}, got ${shown(name)} (change .values)` });
+      warn({
+        where,
+        what: `libbpf refuses slot ${index}: it is not ${expected}, got ${shown(name)} (change .values)`,
+        stops: "open",
+      });
       return undefined;
     })
     .filter((slot) => slot !== undefined)

@@ -24,6 +24,7 @@ function readMap(source: Source, section: ElfSection, info: BtfDatasec["vars"][n
     warn({
       where,
       what: `libbpf refuses what is no struct with a name, got ${got} (declare it as the kernel's struct)`,
+      stops: "open",
     });
     return [];
   }

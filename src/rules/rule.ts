@@ -6,7 +6,7 @@ export interface Finding {
   readonly rule: string;
   /** The part, as messages name it: "map rb", `program "f"`. */
   readonly where: string;
-  readonly part: "map" | "program" | "object";
+  readonly part: "map" | "program" | "extern" | "section" | "object";
   /** Of the map or program; "" for the object. */
   readonly name: string;
   /** The rule in the words of who has it, and what to do. */

@@ -1,8 +1,8 @@
 // The rules of libbpf and the kernel for objects, as one table. gen's warnings, `--strict`, `check` and the hint of a failed
 // load all come from it. What depends on the machine alone, such as a type of maps that its kernel has not, is a need (needs/).
 
-import { shown } from "../errors.ts";
-import type { MapModel, ObjectModel, ProgramModel } from "../object/model.ts";
+import { printable, shown } from "../errors.ts";
+import type { MapModel, ObjectModel, ProgramModel, StrayModel } from "../object/model.ts";
 import type { Finding, Rule } from "./rule.ts";
 
 /** libbpf makes up the number of entries: one for each CPU (libbpf.c, `bpf_object__create_map`). */
@@ -168,6 +168,34 @@ const PROGRAMS: readonly Rule<ProgramModel>[] = [
   },
 ];
 
+const EXTERNS: readonly Rule<string>[] = [
+  {
+    name: "unlinked-extern",
+    stops: "open",
+    broken: () =>
+      "libbpf refuses an extern that neither .kconfig nor .ksyms has: another file defines it (link the objects first: bpftool gen object)",
+  },
+];
+
+const STRAYS: readonly Rule<StrayModel>[] = [
+  {
+    name: "unknown-data",
+    stops: "open",
+    broken: ({ symbol }) =>
+      `libbpf refuses code that uses ${shown(symbol)} of a section for neither maps nor data (put maps into SEC(".maps"), variables into .data, .rodata or .bss)`,
+  },
+];
+
+const LONE_FUNCTIONS: readonly Rule<string>[] = [
+  {
+    name: "no-section",
+    stops: "load",
+    until: "1.5",
+    broken: () =>
+      'a function of .text is no program to libbpf, and before 1.5 one that has no type and cannot load (place it: SEC("..."))',
+  },
+];
+
 function findIn<T>(
   rules: readonly Rule<T>[],
   part: T,
@@ -182,8 +210,19 @@ function findIn<T>(
   });
 }
 
+/** What the readers of an object's parts found that libbpf refuses: they alone see it. */
+function refusals({ maps, warnings }: ObjectModel): Finding[] {
+  return warnings.flatMap(({ where, what, stops }) => {
+    if (stops === undefined) return [];
+    const map = maps.find(({ name }) => where === `map ${name}`);
+    const of = map === undefined ? { part: "object" as const, name: "" } : { part: "map" as const, name: map.name };
+    return [{ ...of, rule: "definition", where, what, stops, optional: false }];
+  });
+}
+
 /** Every rule that the object breaks, by part. */
-export function findings({ maps, programs }: ObjectModel): Finding[] {
+export function findings(model: ObjectModel): Finding[] {
+  const { maps, programs, unlinked = [], strays = [], loneFunction } = model;
   return [
     ...maps.flatMap((map) =>
       findIn(MAPS, map, {
@@ -202,5 +241,16 @@ export function findings({ maps, programs }: ObjectModel): Finding[] {
         optional: !autoload,
       });
     }),
+    ...(loneFunction === undefined ? [] : [loneFunction]).flatMap((name) =>
+      findIn(LONE_FUNCTIONS, name, { where: `program ${shown(name)}`, part: "program", name, optional: false }),
+    ),
+    ...unlinked.flatMap((name) =>
+      findIn(EXTERNS, name, { where: `extern ${printable(name)}`, part: "extern", name, optional: false }),
+    ),
+    ...strays.flatMap((stray) => {
+      const { section: name } = stray;
+      return findIn(STRAYS, stray, { where: `section ${shown(name)}`, part: "section", name, optional: false });
+    }),
+    ...refusals(model),
   ];
 }

@@ -137,6 +137,31 @@ const BROKEN: readonly (readonly [rule: string, source: string, where: string, w
     "map m",
     "of its inner map: the kernel refuses a map of type hash without max_entries (give it some, or set maxEntries before load)",
   ],
+  [
+    "unlinked-extern",
+    'extern int other(int x); SEC("syscall") int p(void *ctx) { return other(1); }',
+    "extern other",
+    "libbpf refuses an extern that neither .kconfig nor .ksyms has: another file defines it (link the objects first: bpftool gen object)",
+  ],
+  [
+    "unknown-data",
+    `struct bpf_map_def { u32 type, key_size, value_size, max_entries, map_flags; };
+     struct bpf_map_def m SEC("MAPS") = { 1, 4, 8, 16 };\n${LOOKUP}`,
+    'section "MAPS"',
+    'libbpf refuses code that uses "m" of a section for neither maps nor data (put maps into SEC(".maps"), variables into .data, .rodata or .bss)',
+  ],
+  [
+    "definition",
+    hash("", "__uint(color, 2);") + PROGRAM,
+    "map m",
+    'libbpf refuses the unknown field "color" (remove it)',
+  ],
+  [
+    "definition",
+    outer("__uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); __type(value, u64);") + PROGRAM,
+    "map m",
+    "libbpf refuses an inner map of type ringbuf with values of 8 bytes (leave its value out)",
+  ],
 ];
 
 /** What is near to breaking a rule. */
@@ -223,6 +248,17 @@ describe("one answer", () => {
     });
     expect(load).toContain(what);
   });
+});
+
+test("a function of .text alone is refused by libbpf before 1.5, and no program of the others", async () => {
+  const [one] = await see(["int count(void *ctx) { return 0; }"]);
+  const { warnings, load, check } = one!;
+  const what =
+    'a function of .text is no program to libbpf, and before 1.5 one that has no type and cannot load (place it: SEC("..."))';
+  expect(warnings).toEqual([{ where: 'program "count"', what }]);
+  const [rule] = check.needs;
+  expect(rule).toMatchObject({ kind: "rule", name: "no-section", answer: load === "" ? "yes" : "no" });
+  if (load !== "") expect(load).toContain(what);
 });
 
 describe("what loads", () => {

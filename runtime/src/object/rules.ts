@@ -8,7 +8,7 @@ import { E2BIG, EINVAL } from "../library/errno.ts";
 export interface BrokenRule {
   /** The generator's name for the rule: "static-map". */
   readonly rule: string;
-  readonly part: "map" | "program" | "object";
+  readonly part: "map" | "program" | "extern" | "section" | "object";
   /** Of the map or program. */
   readonly name: string;
   /** What fails. */
@@ -50,7 +50,8 @@ export function stoppedLoad(library: Library, rules: readonly BrokenRule[], stop
       (rule.rule !== "max-entries" || stopped.maxEntries(rule.name) === 0),
   );
   if (map === undefined && program === undefined) return told(all[0]);
-  return told(all.find(({ part, name }) => name === (part === "map" ? map : program)));
+  const named = all.find(({ part, name }) => (part === "map" ? name === map : part === "program" && name === program));
+  return told(named);
 }
 
 function applies(library: Library, { until }: BrokenRule): boolean {
