@@ -12,58 +12,15 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import GithubSlugger from "github-slugger";
+import { findPages, readPage } from "./pages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 /** What a block's first line may say it is: another word would have it escape the checks. */
 const languages = ["", "c", "ts", "js", "sh", "json", "ini", "yaml", "dockerfile", "makefile", "diff"];
-
-/** The pages below a folder, by path from there. */
-function findPages(folder) {
-  const skipped = ["node_modules", "dist"];
-  const inside = (at) =>
-    readdirSync(at, { withFileTypes: true }).flatMap((entry) => {
-      if (entry.name.startsWith(".") || skipped.includes(entry.name)) return [];
-      const path = join(at, entry.name);
-      return entry.isDirectory() ? inside(path) : entry.name.endsWith(".md") ? [path] : [];
-    });
-  return inside(folder)
-    .map((path) => relative(folder, path))
-    .sort();
-}
-
-/**
- * A page taken apart: `blocks` of code with the hidden code before them, and the `prose`, which has empty lines in place of code and
- * comments, so that lines keep their numbers.
- */
-function readPage(text) {
-  const blocks = [];
-  const prose = [];
-  let block, comment, hidden;
-  for (const [i, line] of text.split("\n").entries()) {
-    const fence = /^ *(`{3,}|~{3,})\s*(\S*)/.exec(line);
-    if (block !== undefined) {
-      if (fence?.[1].startsWith(block.fence) && fence[2] === "") block = undefined;
-      else block.lines.push(line);
-    } else if (comment !== undefined || line.startsWith("<!--")) {
-      comment = [...(comment ?? []), line];
-      if (line.includes("-->")) {
-        hidden = /^<!-- ts\s([\s\S]*)-->/.exec(comment.join("\n"))?.[1];
-        comment = undefined;
-      }
-    } else if (fence !== null) {
-      block = { fence: fence[1], language: fence[2], hidden: hidden ?? "", line: i + 2, lines: [] };
-      blocks.push(block);
-    } else {
-      if (line !== "") hidden = undefined;
-      prose[i] = line;
-    }
-  }
-  return { blocks, prose: Array.from(prose, (line) => line ?? ""), open: block };
-}
 
 /** The anchors of a page's headings. */
 function anchorsOf({ prose }) {
