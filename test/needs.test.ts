@@ -197,12 +197,75 @@ describe("an object needs", () => {
       types: [{ kind: "void" }],
       warnings: [],
     } as const;
-    const used = { helpers: new Map(), weak: new Set<string>(), coreTypes: new Map() };
+    const used = { helpers: new Map(), subtracting: new Set<string>(), weak: new Set<string>(), coreTypes: new Map() };
     const libbpf = (...sections: string[]): string[] =>
       needs({ ...empty, programs: sections.map(program) }, used)
         .filter(({ kind }) => kind === "libbpf")
         .map(({ name }) => name);
     expect(libbpf("xdp", "tcx/ingress")).toEqual([]);
     expect(libbpf("kprobe.session/f")).toEqual([">= 1.5"]);
+  });
+});
+
+describe("CAP_PERFMON of programs that subtract pointers to packets", () => {
+  const needing = (body: string): readonly string[] => {
+    const found = readNeeds(
+      compileBpf(`
+        #include <linux/bpf.h>
+        #include <bpf/bpf_helpers.h>
+        volatile long total;
+        typedef unsigned char u8;
+        #define PTR(x) ((void *)(long)(x))
+        ${body}
+        char LICENSE[] SEC("license") = "GPL";
+      `),
+    );
+    return found.find(({ name }) => name === "CAP_PERFMON")?.by ?? [];
+  };
+
+  test.each([
+    ["xdp", "xdp_md", "data_end", "data"],
+    ["xdp", "xdp_md", "data", "data_meta"],
+    ["tc", "__sk_buff", "data_end", "data"],
+    ["cgroup_skb/egress", "__sk_buff", "data_end", "data"],
+    ["sk_msg", "sk_msg_md", "data_end", "data"],
+    ["cgroup/setsockopt", "bpf_sockopt", "optval_end", "optval"],
+    ["sockops", "bpf_sock_ops", "skb_data_end", "skb_data"],
+  ])("of %s, %s.%s - %s", (section, struct, end, start) => {
+    const program = `SEC("${section}") int p(struct ${struct} *ctx) { total = (long)ctx->${end} - (long)ctx->${start}; return 1; }`;
+    expect(needing(program)).toEqual(["program p"]);
+  });
+
+  test("also some way into the packet, on one way, from the stack and in functions that it calls", () => {
+    const programs = `
+      static __noinline long gap(void *from, void *to) { return to - from; }
+      static __noinline long left(struct xdp_md *ctx) { return PTR(ctx->data_end) - PTR(ctx->data); }
+      SEC("xdp") int on(struct xdp_md *ctx) {
+        u8 *at = PTR(ctx->data), *end = PTR(ctx->data_end);
+        if (at + 14 > end) return 1;
+        at += 14;
+        if (at + 20 > end) return 1;
+        at += at[0] & 15;
+        total = end - at;
+        return 2;
+      }
+      SEC("xdp") int called(struct xdp_md *ctx) { total = left(ctx); return 2; }
+      SEC("xdp") int given(struct xdp_md *ctx) { total = gap(PTR(ctx->data), PTR(ctx->data_end)); return 2; }
+    `;
+    expect(needing(programs)).toEqual(["program on", "program called", "program given"]);
+  });
+
+  test("and of no others", () => {
+    const programs = `
+      SEC("xdp") int reads(struct xdp_md *ctx) {
+        u8 *at = PTR(ctx->data), *end = PTR(ctx->data_end);
+        if (at + 14 > end) return 1;
+        total = at[3] - at[2];
+        return 2;
+      }
+      SEC("xdp") int numbers(struct xdp_md *ctx) { total = ctx->rx_queue_index - ctx->ingress_ifindex; return 2; }
+      SEC("tc") int fields(struct __sk_buff *skb) { total = skb->len - skb->mark; return 0; }
+    `;
+    expect(needing(programs)).toEqual([]);
   });
 });

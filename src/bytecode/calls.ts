@@ -47,12 +47,12 @@ export function findHelperCalls(bytes: Uint8Array, elf: Elf, helpers: ReadonlySe
     });
 }
 
-interface Part extends Extent {
+export interface Part extends Extent {
   readonly name: string;
 }
 
 /** The section cut where functions begin. */
-function cutSection(section: ElfSection, functions: readonly ElfSymbol[], length: number): Part[] {
+export function cutSection(section: ElfSection, functions: readonly ElfSymbol[], length: number): Part[] {
   const names = new Map<number, string>([[0, section.name]]);
   for (const { value, name } of functions)
     if (value % INSTRUCTION_SIZE === 0) names.set(value / INSTRUCTION_SIZE, name);
@@ -84,7 +84,7 @@ function callsOf(
 }
 
 /** What 64-bit immediates stand for: numbers, and addresses where a relocation says so. */
-function wideValues(elf: Elf, relocations: readonly ElfRelocation[], code: Code, length: number): Wide {
+export function wideValues(elf: Elf, relocations: readonly ElfRelocation[], code: Code, length: number): Wide {
   const addresses = new Map<number, Value>();
   for (const { offset, type, symbol } of relocations) {
     const { section, kind, value } = elf.symbols[symbol]!;

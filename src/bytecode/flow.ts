@@ -88,13 +88,13 @@ export interface Flow {
   visit(visit: Visit): void;
 }
 
-/** The fixed point of a function; undefined where there is none to be had. */
-export function analyse(code: Code, wide: Wide, extent: Extent): Flow | undefined {
+/** The fixed point of a function that is called with `args`; undefined where there is none to be had. */
+export function analyse(code: Code, wide: Wide, extent: Extent, args: readonly Value[] = []): Flow | undefined {
   if (extent.end - extent.start > LONGEST) return undefined;
   const leaders = findLeaders(code, extent);
   if (leaders.size > MOST_BLOCKS) return undefined;
   const body: Function = { code, wide, extent, leaders };
-  const states = new Map<number, State>([[extent.start, entryState()]]);
+  const states = new Map<number, State>([[extent.start, entryState(args)]]);
   const queue = new Set([extent.start]);
   let left = PASSES * (extent.end - extent.start + 1);
   // A Set gives what is added while it is walked.

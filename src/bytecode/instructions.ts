@@ -34,6 +34,8 @@ export const X = 0x08;
 
 /** `src` of a call of a helper; others call a function of the object or the kernel. */
 export const CALLS_HELPER = 0;
+/** `src` of a call of a function of the object. */
+export const CALLS_FUNCTION = 1;
 
 /** Reads the instruction at a place that has one. */
 export type Code = (index: number) => Instruction;

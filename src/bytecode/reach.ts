@@ -5,12 +5,10 @@ import { SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
 import type { Elf, ElfSymbol } from "../elf/elf.ts";
 import { sectionData } from "../elf/read.ts";
 import { groupBy } from "../group.ts";
-import { CALL, CALLS_HELPER, type Code, INSTRUCTION_SIZE, LDDW, openCode } from "./instructions.ts";
+import { CALL, CALLS_FUNCTION, CALLS_HELPER, type Code, INSTRUCTION_SIZE, LDDW, openCode } from "./instructions.ts";
 
-/** `src` of a call of a function of the object. */
-const CALLS_FUNCTION = 1;
 /** BPF_MAX_SUBPROGS of include/linux/bpf_verifier.h: the verifier refuses a program of more functions. */
-const MAX_FUNCTIONS = 256;
+export const MAX_FUNCTIONS = 256;
 
 /** A byte of a section. */
 export interface Place {

@@ -5,7 +5,8 @@ import { CALL, CLASS, type Instruction, LDDW, X } from "./instructions.ts";
 
 /**
  * What a register or a stack slot holds. A constant is a bigint of 64 bits without sign; a string is an address, "3+16" of
- * byte 16 of section 3, "fp-8" in the stack frame; undefined is anything else.
+ * byte 16 of section 3, "fp-8" in the stack frame; undefined is anything else. Where a function is said to begin with the
+ * program's context, "ctx+4" is its byte 4, and "*ctx+4" what was read there, or lies some way from it.
  */
 export type Value = bigint | string | undefined;
 
@@ -23,9 +24,25 @@ const SOMEWHERE = "fp?";
 export type State = Value[];
 const ESCAPED = REGISTERS + SLOTS;
 
-/** What holds where a function begins: nothing but the frame pointer. */
-export function entryState(): State {
+/** The first byte of what a program is called with. */
+export const CONTEXT = "ctx+0";
+const IN_CONTEXT = /^ctx\+(\d+)$/;
+
+/** The place in the context that `value` was read from; undefined for anything else. */
+export function readFrom(value: Value): number | undefined {
+  const offset = typeof value === "string" ? /^\*ctx\+(\d+)$/.exec(value)?.[1] : undefined;
+  return offset === undefined ? undefined : Number(offset);
+}
+
+function contextOffset(value: Value): number | undefined {
+  const offset = typeof value === "string" ? IN_CONTEXT.exec(value)?.[1] : undefined;
+  return offset === undefined ? undefined : Number(offset);
+}
+
+/** What holds where a function begins: the frame pointer, and of its arguments what is given. */
+export function entryState(args: readonly Value[] = []): State {
   const state: State = new Array<Value>(ESCAPED + 1).fill(undefined);
+  args.forEach((value, i) => (state[i + 1] = value));
   state[FRAME_POINTER] = frame(0);
   state[ESCAPED] = 0n;
   return state;
@@ -125,6 +142,8 @@ function slotAt(offset: number): number | undefined {
 function load(state: State, { code, src, offset }: Instruction): Value {
   const from = get(state, src);
   const base = frameOffset(from);
+  const inContext = contextOffset(from);
+  if (inContext !== undefined) return inContext + offset >= 0 ? `*ctx+${inContext + offset}` : undefined;
   if (base === undefined) return isFrame(from) ? SOMEWHERE : undefined;
   const slot = slotAt(base + offset);
   const known = slot !== undefined && (code & MODE) === MEM && widthOf(code) === SLOT_SIZE;
@@ -200,8 +219,24 @@ function compute(state: State, { code, dst, src, offset, imm }: Instruction): Va
     const result = OPERATIONS.get(operation)?.(a, b, BigInt(bits));
     return result === undefined ? undefined : BigInt.asUintN(bits, result);
   }
-  return isFrame(before) || isFrame(operand) ? moved(before, operand, operation, bits) : undefined;
+  if (isFrame(before) || isFrame(operand)) return moved(before, operand, operation, bits);
+  return bits === 64 ? movedInContext(before, operand, operation) : undefined;
 }
+
+/** Arithmetic on an address in the context, by a constant, and on what was read from it: whichever way, it is some way from there. */
+function movedInContext(before: Value, operand: Value, operation: number): Value {
+  const base = contextOffset(before);
+  if (base !== undefined) {
+    const offset = operation === ADD && typeof operand === "bigint" ? base + Number(BigInt.asIntN(64, operand)) : -1;
+    return offset >= 0 && offset <= LARGEST_CONTEXT ? `ctx+${offset}` : undefined;
+  }
+  if (operation === ADD && readFrom(operand) !== undefined) return readFrom(before) === undefined ? operand : undefined;
+  const stays = operation === ADD || (operation === SUB && typeof operand === "bigint");
+  return stays && readFrom(before) !== undefined ? before : undefined;
+}
+
+/** No context has as many bytes; so a loop ends that walks on. */
+const LARGEST_CONTEXT = 1024;
 
 /** Arithmetic on an address in the frame. */
 function moved(before: Value, operand: Value, operation: number, bits: number): Value {

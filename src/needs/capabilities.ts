@@ -15,11 +15,39 @@ const NET_ADMIN: ReadonlySet<string> = new Set(
 /** `map_create`, before Linux 6.5 each type in its own `map_alloc`. */
 const NET_ADMIN_MAPS: ReadonlySet<string> = new Set("sockmap sockhash devmap devmap_hash xskmap".split(" "));
 
-/** Of Linux 5.8 and later; before, CAP_SYS_ADMIN stands for all. */
-export function capabilitiesOf(programType: string): readonly string[] {
+/**
+ * Pointers to the packet or its like, by their offsets in the context (net/core/filter.c, `*_is_valid_access`, and
+ * kernel/bpf/cgroup.c); the structs are in linux/bpf.h.
+ */
+const SKB: ReadonlySet<number> = new Set([76, 80, 140]);
+const DATA_AND_END: ReadonlySet<number> = new Set([0, 8]);
+const PACKET_POINTERS: Readonly<Record<string, ReadonlySet<number>>> = {
+  xdp: new Set([0, 4, 8]),
+  sched_cls: SKB,
+  sched_act: SKB,
+  cgroup_skb: SKB,
+  sk_skb: SKB,
+  lwt_in: SKB,
+  lwt_out: SKB,
+  lwt_xmit: SKB,
+  lwt_seg6local: SKB,
+  flow_dissector: SKB,
+  sk_msg: DATA_AND_END,
+  sk_reuseport: DATA_AND_END,
+  cgroup_sockopt: new Set([8, 16]),
+  sock_ops: new Set([192, 200]),
+};
+
+/** Where the context of a program has pointers whose difference takes CAP_PERFMON; undefined where it has none, or it takes it anyway. */
+export function packetPointersOf(programType: string): ReadonlySet<number> | undefined {
+  return Object.hasOwn(PACKET_POINTERS, programType) ? PACKET_POINTERS[programType] : undefined;
+}
+
+/** Of Linux 5.8 and later; before, CAP_SYS_ADMIN stands for all. `subtracts`: one pointer from another. */
+export function capabilitiesOf(programType: string, subtracts = false): readonly string[] {
   return [
     "CAP_BPF",
-    ...(PERFMON.has(programType) ? ["CAP_PERFMON"] : []),
+    ...(PERFMON.has(programType) || subtracts ? ["CAP_PERFMON"] : []),
     ...(NET_ADMIN.has(programType) ? ["CAP_NET_ADMIN"] : []),
   ];
 }

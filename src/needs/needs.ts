@@ -1,6 +1,7 @@
 // An object in, what it needs of a kernel and of a machine out. Pure: the same object needs the same everywhere; whether a
 // machine has it is src/live/'s to say.
 
+import { readPointers } from "../bytecode/pointers.ts";
 import { readReach } from "../bytecode/reach.ts";
 import { EXISTENCE, readCoreTypes, TYPE_ID_LOCAL } from "../btf/ext.ts";
 import type { BtfType } from "../btf/types.ts";
@@ -9,7 +10,7 @@ import { parseElf, sectionData } from "../elf/read.ts";
 import { readObject } from "../object/read.ts";
 import type { MapModel, ObjectModel, ProgramModel } from "../object/model.ts";
 import { findings } from "../rules/table.ts";
-import { capabilitiesOf, mapCapabilitiesOf } from "./capabilities.ts";
+import { capabilitiesOf, mapCapabilitiesOf, packetPointersOf } from "./capabilities.ts";
 import { attachSince, flagsOf, helperOf, mapSince, programSince } from "./since.ts";
 
 /** What kind of thing is needed; `rule` is a rule for objects that this one breaks, `type` is a struct, union or enum of the kernel that CO-RE looks for. */
@@ -54,6 +55,8 @@ export interface Need {
 export interface Used {
   /** `enum bpf_func_id` by the name of the program. */
   readonly helpers: ReadonlyMap<string, readonly number[]>;
+  /** Names of programs that subtract pointers to packets. */
+  readonly subtracting: ReadonlySet<string>;
   /** Names of `extern ... __weak`. */
   readonly weak: ReadonlySet<string>;
   /** Names of kernel types that CO-RE looks for; true where every record only asks whether it is there. */
@@ -73,10 +76,23 @@ function readUsed(bytes: Uint8Array, elf: Elf, { programs, types }: ObjectModel)
     const { section, value } = functions.get(name)!;
     return [name, typeof section === "number" ? reach.of({ section, offset: value }).helpers : []];
   });
+  const pointers = readPointers(bytes, elf);
+  const subtracting = programs.filter(({ name, sec }) => {
+    const { section, value } = functions.get(name)!;
+    const places = packetPointersOf(sec?.type ?? "");
+    return (
+      places !== undefined && typeof section === "number" && pointers.subtracts({ section, offset: value }, places)
+    );
+  });
   const weak = elf.symbols
     .filter(({ section, bind }) => section === "undef" && bind === "weak")
     .map(({ name }) => name);
-  return { helpers: new Map(helpers), weak: new Set(weak), coreTypes: readCoreNames(bytes, elf, types) };
+  return {
+    helpers: new Map(helpers),
+    subtracting: new Set(subtracting.map(({ name }) => name)),
+    weak: new Set(weak),
+    coreTypes: readCoreNames(bytes, elf, types),
+  };
 }
 
 function readCoreNames(bytes: Uint8Array, elf: Elf, types: readonly BtfType[]): ReadonlyMap<string, boolean> {
@@ -137,7 +153,7 @@ function dated(since: string | undefined): { since?: string } {
   return since === undefined ? {} : { since };
 }
 
-function ofProgram(program: ProgramModel, { helpers }: Used): Need[] {
+function ofProgram(program: ProgramModel, { helpers, subtracting }: Used): Need[] {
   const { name, sec, autoload, section } = program;
   const by = `program ${name}`;
   if (sec === undefined) return [];
@@ -147,7 +163,8 @@ function ofProgram(program: ProgramModel, { helpers }: Used): Need[] {
   if (since !== "1.0" && !ANY_LIBBPF.has(kind)) list.push(need("libbpf", `>= ${since}`, by, { optional, since }));
   if (attachType !== "")
     list.push(need("attach_type", attachType, by, { optional, ...dated(attachSince(attachType)) }));
-  for (const capability of capabilitiesOf(type)) list.push(need("capability", capability, by, { optional }));
+  for (const capability of capabilitiesOf(type, subtracting.has(name)))
+    list.push(need("capability", capability, by, { optional }));
   const slash = section.indexOf("/");
   const target = slash < 0 ? "" : section.slice(slash + 1);
   if (PROBES.has(kind)) list.push(need("target", target === "" ? "any" : target, by, { optional, of: kind }));

@@ -7,7 +7,7 @@ import { errnoText, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { mapType, programType } from "../library/kernel.ts";
 import type { Log } from "../library/print.ts";
-import { type FailedMap, loadHint, lockedDown } from "./hints.ts";
+import { type FailedMap, loadHint, lockedDown, withoutPerfmon } from "./hints.ts";
 import { lastLine } from "./lines.ts";
 import { type BrokenRule, stoppedLoad } from "./rules.ts";
 import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
@@ -39,7 +39,10 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   // Without a descriptor for a program that it has verified, the kernel keeps the log all the same.
   if (refusal !== undefined && !isOutOfDescriptors(errno)) {
     const source = lastLine(failed.bytes, refusal.log);
-    return verifierError(errno, object, refusal, syscall, { source, hint: lockedDown(refusal.log) });
+    return verifierError(errno, object, refusal, syscall, {
+      source,
+      hint: lockedDown(refusal.log) ?? withoutPerfmon(refusal.log),
+    });
   }
   const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
   const map = /map '([^']+)': failed to create/.exec(printed)?.[1];

@@ -159,3 +159,12 @@ export function lockedDown(log: string): string | undefined {
     ? undefined
     : `the kernel is locked down, lockdown=${mode}: programs cannot ${/probe_write/.test(log) ? "write to processes" : "read its memory"}`;
 }
+
+/** What the verifier lets only those do who may see the kernel's addresses (kernel/bpf/verifier.c, `allow_ptr_leaks`). */
+export function withoutPerfmon(log: string): string | undefined {
+  const refused = /pointer -= pointer prohibited|partial copy of pointer|pointer comparison prohibited|leaks addr/.test(
+    log,
+  );
+  const missing = refused ? missingCapabilities(["CAP_PERFMON"]) : [];
+  return missing.length === 0 ? undefined : `this ${needsCapabilities(missing)}`;
+}

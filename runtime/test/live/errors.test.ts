@@ -122,6 +122,33 @@ describe("without the rights", () => {
   });
 });
 
+describe("subtracting pointers to a packet", () => {
+  const program = (section: string, context: string): string => `
+    ${compiled(
+      `long total;
+       SEC("${section}") int p(struct ${context} *ctx) { total = (long)ctx->data_end - (long)ctx->data; return 1; }`,
+      "p",
+      section,
+    )}
+    say(() => compiled.load());
+  `;
+  const as = (caps: string): string[] => ["setpriv", "--bounding-set", caps, "--inh-caps=-all"];
+
+  test.each([
+    ["xdp", "xdp_md"],
+    ["tc", "__sk_buff"],
+  ])("in %s takes CAP_PERFMON, and the error says so", (section, context) => {
+    const [refused] = saidBy(program(section, context), { prefix: as("-all,+bpf,+net_admin") });
+    expect(refused).toMatchObject({
+      name: "VerifierError",
+      message: expect.stringContaining("pointer -= pointer") as string,
+    });
+    expect((refused as Error).message).toMatch(/ \(this needs CAP_PERFMON, or root\)$/);
+    const [loaded] = saidBy(program(section, context), { prefix: as("-all,+bpf,+net_admin,+perfmon") });
+    expect(loaded).toMatchObject({ ok: expect.anything() as unknown });
+  });
+});
+
 test("with all rights but a seccomp filter that forbids bpf(2), the error says that it is the filter", () => {
   const number = process.arch === "arm64" ? 280 : 321; // __NR_bpf
   const program = `
