@@ -1,7 +1,7 @@
 // Which clang compiles, and with which arguments: what README tells users to type, made for this machine.
 
 import { existsSync, realpathSync } from "node:fs";
-import { dirname } from "node:path";
+import { resolve } from "node:path";
 import { SkelError } from "../errors.ts";
 import { findPrograms, missingTool, runProgram } from "./process.ts";
 
@@ -48,7 +48,8 @@ async function describeClang(path: string): Promise<Clang & { readonly major: nu
       `clang: expected a version from --version, got ${JSON.stringify((stdout + stderr).trim().slice(0, 200))} (name another with --clang)`,
       [path],
     );
-  return { path, version, major };
+  // It will run in another folder.
+  return { path: path.includes("/") ? resolve(path) : path, version, major };
 }
 
 /**
@@ -66,8 +67,8 @@ export async function findClang(path?: string): Promise<Clang> {
   return working.reduce((best, one) => (one.major > best.major ? one : best));
 }
 
-/** The arguments for `source`, but for those that say where files go. */
-export function compileArguments(source: string, { mcpu = "v3", endian, flags = [] }: CompileOptions): string[] {
+/** The arguments for a source in its folder, but for those that say where files go; paths in `flags` are as that folder sees them. */
+export function compileArguments({ mcpu = "v3", endian, flags = [] }: CompileOptions): string[] {
   const machine = MACHINES[process.arch];
   const headers = machine === undefined ? undefined : `/usr/include/${machine.headers}`;
   const namesMachine = flags.some((flag) => flag.startsWith("-D__TARGET_ARCH_"));
@@ -76,8 +77,9 @@ export function compileArguments(source: string, { mcpu = "v3", endian, flags = 
     ...(machine === undefined || namesMachine ? [] : [`-D__TARGET_ARCH_${machine.target}`]),
     // Debian keeps <asm/types.h>, which <linux/types.h> includes, in a folder of the machine's.
     ...(headers !== undefined && existsSync(headers) ? ["-idirafter", headers] : []),
-    // The same object from whatever folder it is compiled in.
-    ...["-fdebug-compilation-dir=.", `-ffile-prefix-map=${dirname(source)}/=`],
+    // The same object wherever the project is. clang reads the lines for .BTF.ext by the names that are left, so those of the
+    // project's files stay as they are; those of the system are not found without their slash.
+    ...["-fdebug-compilation-dir=.", "-ffile-prefix-map=/="],
     ...flags,
   ];
 }

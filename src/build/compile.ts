@@ -9,6 +9,7 @@ import { sha256 } from "../header.ts";
 import { openCache } from "./cache.ts";
 import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
 import { parseDepfile } from "./depfile.ts";
+import { placeOf, seenDiagnostics } from "./place.ts";
 import { type Ended, endPrograms, runProgram } from "./process.ts";
 import { hashIfAny, isFresh, readStamp, STAMPS, writeStamp } from "./stamp.ts";
 import { hasVmlinux, makeVmlinux, vmlinuxName } from "./vmlinux.ts";
@@ -77,13 +78,18 @@ export function diagnosticsOf(e: unknown): string | undefined {
   return e instanceof SkelError && e.code === "ERR_COMPILE" && e.cause instanceof Error ? e.cause.message : undefined;
 }
 
-async function runClang(args: readonly string[], toolchain: Toolchain): Promise<Ended> {
+async function runClang(
+  args: readonly string[],
+  files: readonly string[],
+  folder: string,
+  toolchain: Toolchain,
+): Promise<Ended> {
   const { clang, vmlinux, colour } = toolchain;
   // Behind all other folders: a vmlinux.h of the user's comes first.
   const run = (): Promise<Ended> => {
     const more =
       vmlinux !== undefined && hasVmlinux(vmlinux) ? ["-idirafter", vmlinux, `-ffile-prefix-map=${vmlinux}/=`] : [];
-    return runProgram(clang.path, [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more]);
+    return runProgram(clang.path, [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more, ...files], folder);
   };
   const ended = await run();
   if (ended.status === 0 || !/vmlinux\.h' file not found/.test(ended.stderr)) return ended;
@@ -100,7 +106,7 @@ function remove(folder: string): void {
 
 function makeTemporary(): string {
   try {
-    return mkdtempSync(join(tmpdir(), "ebpf-skel-"));
+    return mkdtempSync(resolve(tmpdir(), "ebpf-skel-"));
   } catch (cause) {
     const what = `cannot be written to, got ${(cause as NodeJS.ErrnoException).code} (set TMPDIR)`;
     throw new SkelError("ERR_IO", what, [displayPath(tmpdir())], { cause });
@@ -132,8 +138,9 @@ export async function compileSource(
   const { clang, cache, vmlinux } = toolchain;
   if (readIfAny(source) === undefined)
     throw new SkelError("ERR_IO", "cannot be read, got no such file (check the path)", [displayPath(source)]);
-  const args = compileArguments(source, options);
-  const key = JSON.stringify([process.cwd(), source, clang, args]);
+  const place = placeOf(source);
+  const args = compileArguments({ ...options, flags: place.flags(options.flags ?? []) });
+  const key = JSON.stringify([place.name, clang, args]);
   const last = readStamp(cache, object);
   if (last?.key === key && [undefined, vmlinux].includes(last.vmlinux) && isFresh(last, object)) {
     const bytes = readObjectFile(object);
@@ -144,11 +151,13 @@ export async function compileSource(
   temporary.add(folder);
   try {
     const [output, depfile] = [join(folder, "out.o"), join(folder, "out.d")];
-    const files = ["-MD", "-MF", depfile, "-c", source, "-o", output];
-    const { status, stderr } = await runClang([...args, ...files], toolchain);
-    if (status !== 0) throw compileError(source, stderr);
+    // A name like -x.c is no option.
+    const files = ["-MD", "-MF", depfile, "-o", output, "-c", "--", place.name];
+    const { status, stderr } = await runClang(args, files, place.folder, toolchain);
+    const diagnostics = seenDiagnostics(stderr, place);
+    if (status !== 0) throw compileError(source, diagnostics);
     const bytes = readObjectFile(output);
-    const inputs = parseDepfile(readTextIfAny(depfile) ?? "").map((path) => resolve(path));
+    const inputs = parseDepfile(readTextIfAny(depfile) ?? "").map((path) => resolve(place.seen(path)));
     const written = !dry && hashIfAny(object) !== sha256(bytes);
     if (written) writeWhole(object, bytes);
     // What changed while clang read it is compiled again the next time.
@@ -162,7 +171,7 @@ export async function compileSource(
         inputs: Object.fromEntries(inputs.map((path) => [path, hashIfAny(path) ?? ""])),
         object: sha256(bytes),
       });
-    return { bytes, inputs, diagnostics: stderr, written };
+    return { bytes, inputs, diagnostics, written };
   } finally {
     remove(folder);
     temporary.delete(folder);

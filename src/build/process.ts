@@ -56,13 +56,13 @@ export function endPrograms(): void {
 }
 
 /**
- * Runs `file` to its end.
+ * Runs `file` to its end, in the folder `cwd` where one is given.
  * @throws SkelError ERR_TOOL where it cannot be started, or a signal ended it
  */
-export async function runProgram(file: string, args: readonly string[]): Promise<Ended> {
+export async function runProgram(file: string, args: readonly string[], cwd?: string): Promise<Ended> {
   const { spawn } = await import("node:child_process");
   return new Promise((done, failed) => {
-    const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
     running.add(child);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
