@@ -2,6 +2,7 @@
 
 import type { ProgramKind } from "../abi.ts";
 import {
+  E2BIG,
   EACCES,
   EBADF,
   EBUSY,
@@ -72,10 +73,27 @@ export function attachHint(kind: ProgramKind, target: string, errno: number): st
         : kernelLacks(kind, errno);
     case ERANGE:
       return kind === "netfilter" ? "the priority is not allowed" : undefined;
+    case E2BIG:
+      return tooMany(kind, target);
     case ESTALE:
       return "the hook has another revision than expectedRevision";
     case EOPNOTSUPP:
       return kernelLacks(kind, errno);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * BPF_TRACE_MAX_PROGS of kernel/trace/bpf_trace.c and BPF_CGROUP_MAX_PROGS of kernel/bpf/cgroup.c are 64 both; a probe of one
+ * process, or of one place, is an event of its own.
+ */
+function tooMany(kind: ProgramKind, target: string): string | undefined {
+  switch (kind) {
+    case "tracepoint":
+      return `${target} has 64 programs already, those of all processes: the kernel takes no more (see bpftool perf)`;
+    case "cgroup":
+      return `${target} has 64 programs of this kind already, those above it included: the kernel takes no more`;
     default:
       return undefined;
   }

@@ -61,7 +61,10 @@ export interface PerfEventArray<E = Uint8Array> extends BpfMap, AsyncIterable<E>
    */
   events(options?: EventsOptions & LostOptions): AsyncIterableIterator<E>;
   [Symbol.asyncIterator](): AsyncIterableIterator<E>;
-  /** Samples that the kernel dropped so far, by CPU. It tells of them with the CPU's next sample that finds room. */
+  /**
+   * Samples that the kernel is known to have dropped, by CPU. It tells of them with the CPU's next sample that finds room: the
+   * last ones are missing until that was read.
+   */
   lost(): readonly number[];
   /** How many samples had none of the types and no `unknown` to go to. */
   readonly undecoded: number;

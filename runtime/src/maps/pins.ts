@@ -2,6 +2,7 @@
 
 import { ValueError } from "../errors.ts";
 import { EEXIST, ENOENT, EPERM } from "../library/errno.ts";
+import { missingCapabilities, needsCapabilities } from "../library/host.ts";
 import { readMapInfo } from "../library/mapinfo.ts";
 import { show } from "../memory/refuse.ts";
 import { libc } from "../native.ts";
@@ -37,13 +38,31 @@ export function unpinMap(map: MapCore, file: string): void {
   process.getBuiltinModule("node:fs").unlinkSync(file);
 }
 
-const hints: ReadonlyMap<number, (file: string) => string> = /*@__PURE__*/ new Map([
-  [EPERM, () => "the directory is in no BPF file system, or CAP_BPF is missing (use /sys/fs/bpf)"],
-  [EEXIST, (file: string) => `${file} is there already`],
-  [ENOENT, (file: string) => `the directory of ${file} does not exist`],
-]);
+// linux/magic.h
+const BPF_FS_MAGIC = 0xcafe_4a11;
 
 /** What to do where BPF_OBJ_PIN fails at `file`. */
 export function pinHint(errno: number, file: string): string | undefined {
-  return hints.get(errno)?.(file);
+  switch (errno) {
+    case EPERM:
+      return notPermitted(file.replace(/\/[^/]*$/, "") || "/");
+    case EEXIST:
+      return `${file} is there already`;
+    case ENOENT:
+      return `the directory of ${file} does not exist`;
+    default:
+      return undefined;
+  }
+}
+
+/** As far as it can be found out (kernel/bpf/inode.c, `bpf_obj_do_pin`). */
+function notPermitted(folder: string): string | undefined {
+  try {
+    const { type } = process.getBuiltinModule("node:fs").statfsSync(folder);
+    if (type !== BPF_FS_MAGIC) return `${folder} is in no BPF file system: use /sys/fs/bpf`;
+  } catch {
+    // Not to be looked at: the rights are what is left.
+  }
+  const missing = missingCapabilities(["CAP_BPF"]);
+  return missing.length > 0 ? needsCapabilities(missing) : undefined;
 }

@@ -500,7 +500,7 @@ describe("a link", () => {
     expect(existsSync(`${folder}/first`)).toBe(false);
     const second = live.progs.on_sys_enter.attach();
     expect(thrownBy(() => second.pin("/tmp/ebpf-skel-no-bpffs")).message).toBe(
-      "program on_sys_enter: pin: EPERM (the directory is in no BPF file system, or CAP_BPF is missing (use /sys/fs/bpf))",
+      "program on_sys_enter: pin: EPERM (/tmp is in no BPF file system: use /sys/fs/bpf)",
     );
   });
 
