@@ -153,6 +153,10 @@ export function twinOf(random: Random, layout: Layout, byId: ReadonlyMap<number,
       );
       return twin(text.join(""), `{ ${text.map((char) => `'${char}'`).join(", ")} }`);
     }
+    case "strings": {
+      const texts = layout.length < 4 ? [] : ["a", "", "b"];
+      return twin(texts, texts.length === 0 ? "{ 0 }" : "{ 'a', 0, 0, 'b' }");
+    }
     case "bytes": {
       const bytes = Uint8Array.from({ length: layout.length }, () => random.below(256));
       return twin(bytes, `{ ${bytes.join(", ")} }`);

@@ -53,6 +53,7 @@ function claimsOfValue(layout: Layout, type: string, spelled: string, types: Rea
       return [...own, same(type, types.get(layout.type)!)];
     case "chars":
       return [...own, same(elementOf(type), "char"), `sizeof(${type}) == ${layout.length}`];
+    case "strings":
     case "bytes":
       return [...own, `sizeof(${type}) == ${layout.length}`];
     case "list": {
