@@ -123,9 +123,24 @@ export function addressOf(bytes: ArrayBuffer | Uint8Array): number {
   return Number(koffi().address(bytes));
 }
 
-/** C memory as an ArrayBuffer; reading it after the memory is unmapped ends the process. */
+/**
+ * C memory as an ArrayBuffer; reading it after the memory is unmapped ends the process. A worker that is terminated in the
+ * middle of this call ends the whole process (koffi throws where nobody can catch): see native/mapping.ts.
+ */
 export function viewOf(address: number, size: number): ArrayBuffer {
   return koffi().view(BigInt(address), size);
+}
+
+/** A copy of C memory. */
+export function readFrom(address: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  libc().memcpy(addressOf(bytes), address, size);
+  return bytes;
+}
+
+/** Copies `bytes` to C memory. */
+export function writeTo(address: number, bytes: Uint8Array): void {
+  libc().memcpy(address, addressOf(bytes), bytes.length);
 }
 
 /** The `length` bytes of text at `address`. */
@@ -155,9 +170,12 @@ export function callback<R extends keyof CTypes, const A extends readonly (keyof
 const libcFunctions = {
   mmap: ["ptr", ["ptr", "size", "int", "int", "int", "u64"]],
   munmap: ["int", ["ptr", "size"]],
+  // Variadic: an address, which goes in a register either way.
+  mremap: ["ptr", ["ptr", "size", "size", "int", "ptr"]],
   vasprintf: ["int", ["ptr", "ptr", "ptr"]],
   calloc: ["ptr", ["size", "size"]],
   free: ["void", ["ptr"]],
+  memcpy: ["ptr", ["ptr", "ptr", "size"]],
   // Variadic: a number or an address, which goes in a register either way.
   fcntl: ["int", ["int", "int", "long"]],
   close: ["int", ["int"]],

@@ -68,9 +68,9 @@ export class CpuBuffer {
     this.fd = fd;
     this.#mapping = mapping;
     this.#disarm = disarm;
-    this.#positions = new BigUint64Array(mapping.buffer, positionsAt, 2);
-    this.#heads = new Int32Array(mapping.buffer, positionsAt, 2);
-    this.#data = hostMemory(new Uint8Array(mapping.buffer, page));
+    this.#positions = new BigUint64Array(mapping.bytes.buffer, positionsAt, 2);
+    this.#heads = new Int32Array(mapping.bytes.buffer, positionsAt, 2);
+    this.#data = hostMemory(mapping.bytes.subarray(page));
     this.#mask = this.#data.size - 1;
     this.#scratch = shared.scratch;
     this.#run = shared.run;

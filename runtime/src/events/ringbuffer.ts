@@ -76,12 +76,12 @@ export class RingBuffer implements EventSource {
       { size: page + 2 * size, writable: false, offset: page },
     ]);
     if (typeof mappings === "number") throw map.failure(-mappings, "mmap", "open");
-    const [own, shared] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer];
-    this.#consumer = new BigUint64Array(own, 0, 1);
-    this.#consumerLow = new Int32Array(own, 0, 2);
-    this.#producer = new BigUint64Array(shared, 0, 1);
-    this.#producerLow = new Int32Array(shared, 0, 2);
-    this.#data = hostMemory(new Uint8Array(shared, page));
+    const [own, shared] = mappings.map(({ bytes }) => bytes) as [Uint8Array, Uint8Array];
+    this.#consumer = new BigUint64Array(own.buffer, 0, 1);
+    this.#consumerLow = new Int32Array(own.buffer, 0, 2);
+    this.#producer = new BigUint64Array(shared.buffer, 0, 1);
+    this.#producerLow = new Int32Array(shared.buffer, 0, 2);
+    this.#data = hostMemory(shared.subarray(page));
     this.#ordered = process.arch === "x64" || process.arch === "ia32";
     this.#low = this.#data.littleEndian ? 0 : 1;
     // Without a place all are checked by a call.

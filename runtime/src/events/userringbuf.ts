@@ -176,11 +176,11 @@ class UserRingBufHandle<T, Init> extends PlainMap implements UserRingBuf<T, Init
       { size: 2 * dataSize(this.#map), writable: true, offset: 2 * page },
     ]);
     if (typeof mappings === "number") throw this.#map.failure(-mappings, "mmap", "open");
-    const [consumer, producer, data] = mappings.map(({ buffer }) => buffer) as [ArrayBuffer, ArrayBuffer, ArrayBuffer];
+    const [consumer, producer, data] = mappings.map(({ bytes }) => bytes) as [Uint8Array, Uint8Array, Uint8Array];
     return {
-      consumer: new BigUint64Array(consumer, 0, 1),
-      producer: new BigUint64Array(producer, 0, 1),
-      data: hostMemory(new Uint8Array(data)),
+      consumer: new BigUint64Array(consumer.buffer, 0, 1),
+      producer: new BigUint64Array(producer.buffer, 0, 1),
+      data: hostMemory(data),
       mappings,
     };
   }

@@ -3,7 +3,7 @@
 // something that was made when the thread began to need it, and that tells what is still open.
 
 import type { Library } from "../library.ts";
-import { bindOwn, isMainThread, libc, viewOf } from "../native.ts";
+import { bindOwn, isMainThread, libc, ownAddress, viewOf, writeTo } from "../native.ts";
 import type { Disarm } from "../native/atexit.ts";
 
 const nothing: Disarm = () => undefined;
@@ -12,6 +12,9 @@ const nothing: Disarm = () => undefined;
 const skeleton = { size: 72, obj: 32, prog_cnt: 56, prog_skel_sz: 60, progs: 64 };
 const progSkeleton = { size: 24, link: 16 };
 const linksEach = 64;
+const cellsEach = 1 + linksEach;
+// The kernel gives pages of it when they are used.
+const cellsAtOnce = 2000 * cellsEach;
 
 /** A skeleton of libbpf's of no programs: what bpf_object__destroy_skeleton destroys is in these cells, 0 is nothing. */
 interface Frame {
@@ -25,14 +28,21 @@ type AtEnd = (fn: number, argument: number, inLibrary: number) => number;
 class ThreadEnd {
   readonly #library: Library;
   readonly #atEnd: AtEnd;
+  readonly #destroy: number;
+  readonly #free: number;
   // The C library calls for the newest first: a link is never in an older one than its object.
   readonly #frames: Frame[] = [];
   /** `struct btf *` without a descriptor, each of which can hold one. */
-  readonly #free: number[] = [];
+  readonly #idle: number[] = [];
+  #cells: BigUint64Array = new BigUint64Array();
+  #address = 0;
 
   constructor(library: Library, atEnd: AtEnd) {
     this.#library = library;
     this.#atEnd = atEnd;
+    this.#destroy = library.addressOf("bpf_object__destroy_skeleton");
+    this.#free = library.addressOf("btf__free");
+    this.#addCells();
   }
 
   object(pointer: number): Disarm {
@@ -51,48 +61,61 @@ class ThreadEnd {
 
   descriptor(fd: number): Disarm {
     const setFd = this.#library.fn("btf__set_fd");
-    const holder = this.#free.pop() ?? this.#addHolder();
+    const holder = this.#idle.pop() ?? this.#addHolder();
     if (holder === 0) return nothing;
     setFd(holder, fd);
     return () => {
       setFd(holder, -1);
-      this.#free.push(holder);
+      this.#idle.push(holder);
     };
   }
 
   #addFrame(): Frame {
+    if (this.#cells.length < cellsEach) this.#addCells();
     const { calloc } = libc();
-    const own = calloc(1, skeleton.size + 8 * (1 + linksEach));
+    // It frees both.
+    const own = calloc(1, skeleton.size);
     const programs = calloc(linksEach, progSkeleton.size);
-    const cells = own + skeleton.size;
-    const fields = new DataView(viewOf(own, skeleton.size));
-    const set = (view: DataView, at: number, address: number): void => {
-      new BigUint64Array(view.buffer, at, 1)[0] = BigInt(address);
-    };
-    set(fields, 0, skeleton.size);
-    set(fields, skeleton.obj, cells);
+    const address = this.#address;
+    const fields = new DataView(new ArrayBuffer(skeleton.size));
+    setHost(fields, 0, skeleton.size);
+    setHost(fields, skeleton.obj, address);
     new Int32Array(fields.buffer, skeleton.prog_cnt, 2).set([linksEach, progSkeleton.size]);
-    set(fields, skeleton.progs, programs);
-    const each = new DataView(viewOf(programs, linksEach * progSkeleton.size));
-    for (let i = 0; i < linksEach; i++) set(each, i * progSkeleton.size + progSkeleton.link, cells + 8 * (1 + i));
-    this.#call("bpf_object__destroy_skeleton", own);
-    const memory = viewOf(cells, 8 * (1 + linksEach));
-    const frame = { object: new BigUint64Array(memory, 0, 1), links: new BigUint64Array(memory, 8, linksEach) };
+    setHost(fields, skeleton.progs, programs);
+    writeTo(own, new Uint8Array(fields.buffer));
+    const each = new DataView(new ArrayBuffer(linksEach * progSkeleton.size));
+    for (let i = 0; i < linksEach; i++) setHost(each, i * progSkeleton.size + progSkeleton.link, address + 8 * (1 + i));
+    writeTo(programs, new Uint8Array(each.buffer));
+    this.#call(this.#destroy, own);
+    const frame = { object: this.#cells.subarray(0, 1), links: this.#cells.subarray(1, cellsEach) };
+    this.#cells = this.#cells.subarray(cellsEach);
+    this.#address = address + 8 * cellsEach;
     this.#frames.push(frame);
     return frame;
   }
 
+  // A view for all that most workers ever need: to make one while the worker is terminated ends the process.
+  #addCells(): void {
+    this.#address = libc().calloc(cellsAtOnce, 8);
+    this.#cells = new BigUint64Array(viewOf(this.#address, 8 * cellsAtOnce));
+    // After all that looks into it.
+    this.#atEnd(ownAddress("free"), this.#address, this.#free);
+  }
+
   #addHolder(): number {
     const holder = this.#library.fn("btf__new_empty")();
-    if (holder !== 0) this.#call("btf__free", holder);
+    if (holder !== 0) this.#call(this.#free, holder);
     return holder;
   }
 
-  #call(name: "bpf_object__destroy_skeleton" | "btf__free", argument: number): void {
-    const address = this.#library.addressOf(name);
+  #call(address: number, argument: number): void {
     // An address of the library keeps that loaded until then.
     this.#atEnd(address, argument, address);
   }
+}
+
+function setHost(view: DataView, at: number, address: number): void {
+  new BigUint64Array(view.buffer, at, 1)[0] = BigInt(address);
 }
 
 let known: { readonly end: ThreadEnd | undefined } | undefined;

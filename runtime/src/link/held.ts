@@ -3,7 +3,7 @@
 
 import type { Library } from "../library.ts";
 import { type Log, withLog, withoutLog } from "../library/print.ts";
-import { libc, viewOf } from "../native.ts";
+import { libc, readFrom } from "../native.ts";
 import { closeFdAtEnd, destroyLinkAtEnd } from "../library/threadend.ts";
 import type { ProgramCore } from "../program/core.ts";
 import type { LinkInfo } from "./info.ts";
@@ -118,7 +118,7 @@ const perfFdOffset = 32;
 
 /** The perf event's descriptor, which libbpf has no function for; undefined unless it is surely that. */
 function perfEventFd(pointer: number, linkFd: number): number | undefined {
-  const view = new Int32Array(viewOf(pointer, perfFdOffset + 4));
+  const view = new Int32Array(readFrom(pointer, perfFdOffset + 4).buffer);
   const fd = view[perfFdOffset / 4]!;
   if (view[linkFdOffset / 4] !== linkFd || fd === linkFd || fd < 0) return undefined;
   try {

@@ -104,7 +104,7 @@ class MappedArrayHandle<V, VInit> extends ArrayHandle<V, VInit> implements Array
     }
     this.#mapping = mapped;
     this.#count = this.length;
-    return (this.#memory = hostMemory(new Uint8Array(mapped.buffer)));
+    return (this.#memory = hostMemory(mapped.bytes));
   }
 
   #leave(): void {

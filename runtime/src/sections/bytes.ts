@@ -133,7 +133,7 @@ export class LiveBytes implements PlacedBytes {
     const mapped = this.#mapIt(fd);
     if (typeof mapped === "number") return (this.#lookup = new LookupBytes(this.#map, this.#size, this.#isAttached));
     this.#mapping = mapped;
-    this.place.m = hostMemory(new Uint8Array(mapped.buffer));
+    this.place.m = hostMemory(mapped.bytes);
     return this;
   }
 }

@@ -4,7 +4,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { bpfError } from "../library/failure.ts";
 import { BPF_F_SEGV_ON_FAULT } from "../maps/arena.ts";
-import { addressOf, viewOf } from "../native.ts";
+import { addressOf, readFrom } from "../native.ts";
 import { BpfObject } from "../object.ts";
 import { sectionObject } from "../sections.ts";
 import { InitialBytes } from "../sections/bytes.ts";
@@ -22,7 +22,7 @@ import { unwatch, watch } from "../library/unreachable.ts";
 /** A copy of what libbpf will put into the section's map. */
 function initialBytes(object: BpfObject, { spec, pointer }: FoundSection): InitialBytes {
   const { address } = initialValue(object.library, pointer);
-  const bytes = address === 0 ? new Uint8Array(spec.size) : new Uint8Array(viewOf(address, spec.size)).slice();
+  const bytes = address === 0 ? new Uint8Array(spec.size) : readFrom(address, spec.size);
   return new InitialBytes(bytes, () => object.useOpen());
 }
 

@@ -9,9 +9,9 @@ import { bpfError } from "../library/failure.ts";
 import { ofOwnClass } from "../library/record.ts";
 import type { Memory } from "../memory.ts";
 import { show } from "../memory/refuse.ts";
-import { addressOf, hostMemory, viewOf } from "../native.ts";
+import { addressOf, hostMemory, readFrom, writeTo } from "../native.ts";
 import type { ProgramCore } from "../program/core.ts";
-import { copyVariable, type SectionBytes, Writer } from "../sections/bytes.ts";
+import { type SectionBytes, Writer } from "../sections/bytes.ts";
 import type { StructOpsCore, StructOpsSpec } from "../structops.ts";
 
 /** What the shadow asks of its object. */
@@ -23,7 +23,7 @@ interface OpenObject {
   useOpen(): void;
 }
 
-/** libbpf's memory, looked at for one access at a time: close frees it. */
+/** libbpf's memory, copied for each access: close frees it. */
 class ShadowBytes implements SectionBytes {
   readonly #object: OpenObject;
   readonly #core: StructOpsCore;
@@ -36,6 +36,14 @@ class ShadowBytes implements SectionBytes {
   }
 
   read(): Memory {
+    return hostMemory(readFrom(this.#address(), this.#size));
+  }
+
+  write(at: number, size: number, from: Memory): void {
+    writeTo(this.#address() + at, from.u8s.subarray(0, size));
+  }
+
+  #address(): number {
     this.#object.useOpen();
     const { library } = this.#object;
     if (!library.atLeast(1, 4)) {
@@ -43,12 +51,7 @@ class ShadowBytes implements SectionBytes {
       throw new UnsupportedError(`struct_ops ${this.#core.name}: ${what}`);
     }
     const size = new BigUint64Array(1);
-    const at = library.fn("bpf_map__initial_value")(this.#core.pointer, addressOf(size.buffer as ArrayBuffer));
-    return hostMemory(new Uint8Array(viewOf(at, this.#size)));
-  }
-
-  write(at: number, size: number, from: Memory): void {
-    copyVariable(this.read(), at, size, from);
+    return library.fn("bpf_map__initial_value")(this.#core.pointer, addressOf(size.buffer as ArrayBuffer));
   }
 }
 
@@ -95,7 +98,8 @@ function funcAt({ programs }: OpenObject, bytes: SectionBytes, offset: number, p
           path,
         );
       }
-      bytes.read().setU64(offset, BigInt(program?.pointer ?? 0));
+      const pointer = new BigUint64Array([BigInt(program?.pointer ?? 0)]);
+      bytes.write(offset, 8, hostMemory(new Uint8Array(pointer.buffer)));
     },
   };
 }
