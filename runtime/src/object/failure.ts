@@ -10,6 +10,7 @@ import type { Log } from "../library/print.ts";
 import { type FailedMap, loadHint, lockedDown, withoutPerfmon } from "./hints.ts";
 import { lastLine } from "./lines.ts";
 import { type BrokenRule, stoppedLoad } from "./rules.ts";
+import { findRefusedPin, pinnedDifference } from "./pinned.ts";
 import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
 
 /** What is known of a load that failed. */
@@ -44,6 +45,11 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
       hint: lockedDown(refusal.log) ?? withoutPerfmon(refusal.log),
     });
   }
+  const pin = findRefusedPin(printed);
+  const pinned = pin === undefined ? 0 : failed.findMap(pin.map);
+  const difference = pin === undefined || pinned === 0 ? undefined : pinnedDifference(library, pinned, pin.path);
+  if (difference !== undefined)
+    return bpfError(library, { errno, syscall, object, where: object, map: pin?.map, hint: difference, log });
   const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
   const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
   const pointer = program === undefined ? 0 : failed.findProgram(program);

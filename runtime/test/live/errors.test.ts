@@ -122,6 +122,33 @@ describe("without the rights", () => {
   });
 });
 
+test("a tracepoint that has all the programs that it takes is told as such", () => {
+  const bytes = compile(`SEC("tracepoint") int p(void *ctx) { return 0; }`);
+  interface Shape {
+    maps: Record<never, never>;
+    progs: { p: Program<"tracepoint"> };
+    sections: Record<never, never>;
+    structOps: Record<never, never>;
+  }
+  const one = skeletonOf<Shape>(bytes, { maps: {}, progs: { p: "tracepoint" }, sections: {} });
+  const loaded: { close(): void }[] = [];
+  try {
+    const attach = (): void => {
+      const live = one.load();
+      loaded.push(live);
+      live.progs.p.attach({ category: "syscalls", name: "sys_enter_acct" });
+    };
+    for (let i = 0; i < 64; i++) attach();
+    expect(thrownBy(attach)).toMatchObject({
+      code: "E2BIG",
+      program: "p",
+      hint: "syscalls/sys_enter_acct has 64 programs already, those of all processes: the kernel takes no more (see bpftool perf)",
+    });
+  } finally {
+    for (const live of loaded) live.close();
+  }
+});
+
 describe("subtracting pointers to a packet", () => {
   const program = (section: string, context: string): string => `
     ${compiled(

@@ -62,6 +62,26 @@ describe("before load", () => {
     expect(thrownBy(() => open.load())).toMatchObject({ name: "BpfError", code: "EINVAL", map: "flows" });
   });
 
+  test("a pinned map of other sizes or flags is told with both values", () => {
+    const path = `${pins.folder}/other`;
+    using first = openLife();
+    first.maps.flows.pinPath = path;
+    using live = first.load();
+    const had = live.maps.flows.maxEntries;
+    using second = openLife();
+    second.maps.flows.pinPath = path;
+    second.maps.flows.maxEntries = had + 1;
+    second.maps.flows.flags = BPF_F_NO_PREALLOC;
+    expect(thrownBy(() => second.load())).toMatchObject({
+      code: "EINVAL",
+      map: "flows",
+      hint:
+        `the map pinned at ${path} differs: max_entries is ${had} there and ${had + 1} here, ` +
+        "map_flags is 0 there and 1 here; remove the pin, or open with what it has",
+    });
+    live.maps.flows.unpin(path);
+  });
+
   test("a map without autocreate is not made", () => {
     using open = openLife();
     open.maps.blobs.autocreate = false;
