@@ -61,6 +61,7 @@ function printed(layout: Layout, value: unknown, types: Types): unknown {
       return layout.reason === undefined ? [...(value as Uint8Array)] : undefined;
     case "list":
       return (value as unknown[]).map((one) => printed(layout.element, one, types));
+    case "strings":
     case "view":
     case "tail":
       return undefined;
