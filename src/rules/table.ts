@@ -9,7 +9,7 @@ import type { Finding, Rule } from "./rule.ts";
 const COUNTED_BY_LIBBPF: ReadonlySet<string> = new Set(["perf_event_array"]);
 /** They grow with what they are stored in, or have none: the kernel wants 0. */
 const WITHOUT_ENTRIES: ReadonlySet<string> = new Set(
-  "cgroup_storage percpu_cgroup_storage sk_storage inode_storage task_storage cgrp_storage struct_ops".split(" "),
+  "cgroup_storage percpu_cgroup_storage sk_storage inode_storage task_storage cgrp_storage".split(" "),
 );
 /** Elements by index: kernel/bpf/arraymap.c and its like. */
 const INDEXED: ReadonlySet<string> = new Set(
@@ -31,6 +31,10 @@ function bytes(size: number): string {
   return `${size} ${size === 1 ? "byte" : "bytes"}`;
 }
 
+/** Storage of sockets, files, tasks and cgroups: `bpf_local_storage_map_alloc_check`. */
+const LOCAL_STORAGE: ReadonlySet<string> = new Set(["sk_storage", "inode_storage", "task_storage", "cgrp_storage"]);
+const BPF_F_NO_PREALLOC = 1;
+
 /** What a map's definition must be, inner ones too. */
 const DEFINITIONS: readonly Rule<MapModel>[] = [
   {
@@ -39,6 +43,22 @@ const DEFINITIONS: readonly Rule<MapModel>[] = [
     broken: ({ type, maxEntries }) =>
       maxEntries === 0 && !COUNTED_BY_LIBBPF.has(type) && !WITHOUT_ENTRIES.has(type) && isKnown(type)
         ? `the kernel refuses a map of type ${type} without max_entries (give it some, or set maxEntries before load)`
+        : undefined,
+  },
+  {
+    name: "entries",
+    stops: "load",
+    broken: ({ type, maxEntries }) =>
+      maxEntries !== 0 && WITHOUT_ENTRIES.has(type)
+        ? `the kernel refuses a map of type ${type} with max_entries, got ${maxEntries} (leave them out)`
+        : undefined,
+  },
+  {
+    name: "no-prealloc",
+    stops: "load",
+    broken: ({ type, flags }) =>
+      (type === "lpm_trie" || LOCAL_STORAGE.has(type)) && (flags & BPF_F_NO_PREALLOC) === 0
+        ? `the kernel refuses a map of type ${type} without BPF_F_NO_PREALLOC (write __uint(map_flags, BPF_F_NO_PREALLOC))`
         : undefined,
   },
   {
@@ -127,7 +147,7 @@ const MAPS: readonly Rule<MapModel>[] = [
     stops: "open",
     broken: ({ linkage }) =>
       linkage === "hidden"
-        ? "libbpf refuses maps of hidden visibility (leave out -fvisibility=hidden, or link with bpftool gen object)"
+        ? "libbpf refuses maps of hidden visibility (leave out __hidden and -fvisibility=hidden)"
         : undefined,
   },
   {

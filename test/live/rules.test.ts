@@ -43,7 +43,7 @@ const BROKEN: readonly (readonly [rule: string, source: string, where: string, w
     "hidden-map",
     hash('__attribute__((visibility("hidden")))') + LOOKUP,
     "map m",
-    "libbpf refuses maps of hidden visibility (leave out -fvisibility=hidden, or link with bpftool gen object)",
+    "libbpf refuses maps of hidden visibility (leave out __hidden and -fvisibility=hidden)",
   ],
   [
     "pinning",
@@ -83,6 +83,16 @@ const BROKEN: readonly (readonly [rule: string, source: string, where: string, w
     "map m",
     "the kernel refuses a map of type prog_array whose key is not 4 bytes, got 8 (declare __type(key, __u32))",
   ],
+  ...["LPM_TRIE", "SK_STORAGE", "TASK_STORAGE"].map((type) => {
+    const members = type === "LPM_TRIE" ? "__uint(max_entries, 1); __type(key, u64); __type(value, u64);" : PAIR.replace("u32", "int"); // prettier-ignore
+    const what = `the kernel refuses a map of type ${type.toLowerCase()} without BPF_F_NO_PREALLOC (write __uint(map_flags, BPF_F_NO_PREALLOC))`;
+    return ["no-prealloc", map(type, members) + PROGRAM, "map m", what] as const;
+  }),
+  ...["CGROUP_STORAGE", "TASK_STORAGE"].map((type) => {
+    const members = type === "CGROUP_STORAGE" ? "__type(key, u64);" : "__uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int);"; // prettier-ignore
+    const what = `the kernel refuses a map of type ${type.toLowerCase()} with max_entries, got 5 (leave them out)`;
+    return ["entries", map(type, `${members} __uint(max_entries, 5); __type(value, u64);`) + PROGRAM, "map m", what] as const; // prettier-ignore
+  }),
   [
     "no-key",
     map("HASH", "__uint(max_entries, 1); __type(value, u64);") + PROGRAM,
@@ -175,6 +185,8 @@ const LOADING: readonly (readonly [string, string])[] = [
   ["one with declared events", map("PERF_EVENT_ARRAY", "__uint(key_size, 4); __type(value, struct e);", "struct e { u64 a, b; };") + PROGRAM], // prettier-ignore
   ["storage without entries", map("TASK_STORAGE", "__uint(map_flags, 1); __type(key, int); __type(value, u64);") + PROGRAM], // prettier-ignore
   ["a per-CPU value of just the limit", map("PERCPU_ARRAY", "__uint(max_entries, 1); __type(key, u32); __uint(value_size, 32768);") + PROGRAM], // prettier-ignore
+  ["a trie", map("LPM_TRIE", "__uint(map_flags, BPF_F_NO_PREALLOC); __uint(max_entries, 1); __type(key, u64); __type(value, u64);") + PROGRAM], // prettier-ignore
+  ["storage of cgroups without entries", map("CGROUP_STORAGE", "__type(key, u64); __type(value, u64);") + PROGRAM],
   ["stacks", map("STACK_TRACE", "__uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 80);") + PROGRAM],
   ["a bloom filter, a queue", map("BLOOM_FILTER", "__uint(max_entries, 5); __type(value, u64);") + PROGRAM],
 ];

@@ -57,9 +57,13 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
     errno,
     map,
     program,
-    maxEntries: (name) => {
+    mapNow: (name) => {
       const found = failed.findMap(name);
-      return found === 0 ? 0 : library.fn("bpf_map__max_entries")(found);
+      if (found === 0) return { maxEntries: 0, flags: 0 };
+      return {
+        maxEntries: library.fn("bpf_map__max_entries")(found),
+        flags: library.fn("bpf_map__map_flags")(found),
+      };
     },
   });
   const hint = loadHint({

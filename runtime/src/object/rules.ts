@@ -30,13 +30,27 @@ export function stoppedOpen(
   return told(named ?? all[0]);
 }
 
+export interface MapNow {
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+const BPF_F_NO_PREALLOC = 1;
+
+/** Whether a map still breaks the rule; rules that are not here are about what nobody can set. */
+const stillBroken: Readonly<Record<string, (map: MapNow) => boolean>> = {
+  "max-entries": ({ maxEntries }) => maxEntries === 0,
+  entries: ({ maxEntries }) => maxEntries !== 0,
+  "no-prealloc": ({ flags }) => (flags & BPF_F_NO_PREALLOC) === 0,
+};
+
 /** What was not created or loaded; all is undefined where libbpf could not be heard. */
 export interface Stopped {
   readonly errno: number;
   readonly map: string | undefined;
   readonly program: string | undefined;
-  /** `max_entries` of a map now: it may have been set after open. */
-  readonly maxEntries: (map: string) => number;
+  /** What a map is now: it may have been set after open. */
+  readonly mapNow: (map: string) => MapNow;
 }
 
 /** The rule for which the object did not load. */
@@ -45,9 +59,7 @@ export function stoppedLoad(library: Library, rules: readonly BrokenRule[], stop
   if (errno !== EINVAL && errno !== E2BIG) return undefined;
   const all = rules.filter(
     (rule) =>
-      rule.stops === "load" &&
-      applies(library, rule) &&
-      (rule.rule !== "max-entries" || stopped.maxEntries(rule.name) === 0),
+      rule.stops === "load" && applies(library, rule) && stillBroken[rule.rule]?.(stopped.mapNow(rule.name)) !== false,
   );
   if (map === undefined && program === undefined) return told(all[0]);
   const named = all.find(({ part, name }) => (part === "map" ? name === map : part === "program" && name === program));
