@@ -1,7 +1,7 @@
 // Attaching on the real kernel: what a section places, what needs a target, what becomes of links.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmdirSync, unlinkSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Globals } from "../../../fixtures/globals.skel.ts";
 import { Programs } from "../../../fixtures/programs.skel.ts";
@@ -435,8 +435,8 @@ SEC("uprobe.multi/libstdc++.so.6:__cxa_throw") int on_malloc(void *ctx) { return
 });
 
 describe("a link", () => {
-  const folder = `/sys/fs/bpf/ebpf-skel-test-${process.pid}`;
-  beforeEach(() => mkdirSync(folder));
+  let folder: string;
+  beforeEach(() => void (folder = mkdtempSync("/sys/fs/bpf/ebpf-skel-test-")));
   afterEach(() => rmdirSync(folder));
 
   function linkIds(): number[] {

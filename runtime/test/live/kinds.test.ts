@@ -2,7 +2,7 @@
 // What they store is held against what bpftool sees, and the other way round.
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -604,7 +604,8 @@ describe("walking while another process writes", () => {
   const rounds = 100;
 
   async function whileOthersWrite(map: BpfMap, key: (i: number) => string[], value: string[], walk: () => void) {
-    const file = join(tmpdir(), `ebpf-skel-churn-${process.pid}`);
+    const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-churn-"));
+    const file = join(folder, "commands");
     const id = String(map.id);
     const commands = Array.from({ length: rounds * 200 }, (_, i) => {
       const bytes = key(stay + (i % 200)).join(" ");
@@ -628,7 +629,7 @@ describe("walking while another process writes", () => {
         expect(status).toBe(0);
       }
     } finally {
-      rmSync(file);
+      rmSync(folder, { recursive: true });
     }
   }
 
@@ -925,9 +926,8 @@ describe("every map", () => {
   });
 
   test("can be pinned and unpinned", () => {
-    const root = `/sys/fs/bpf/ebpf-skel-kinds-${process.pid}`;
+    const root = mkdtempSync("/sys/fs/bpf/ebpf-skel-kinds-");
     const { flows, lifo } = maps;
-    mkdirSync(root);
     try {
       const path = `${root}/flows`;
       flows.pin(path);
@@ -949,7 +949,8 @@ describe("every map", () => {
     } finally {
       rmSync(root, { recursive: true });
     }
-    const file = join(tmpdir(), `ebpf-skel-kinds-${process.pid}`);
+    const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-kinds-"));
+    const file = join(folder, "pin");
     expect(
       isBpfError(
         thrownBy(() => flows.pin(file)),
@@ -960,7 +961,7 @@ describe("every map", () => {
     writeFileSync(file, "kept");
     expect(thrownBy(() => flows.unpin(file)).name).toBe("ValueError");
     expect(readFileSync(file, "utf8")).toBe("kept");
-    rmSync(file);
+    rmSync(folder, { recursive: true });
   });
 
   test("can be frozen, mapped or not", () => {

@@ -1,7 +1,7 @@
 // Hash and array maps on the real kernel: their words, their errors, and walking them while they change.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExecveCounter } from "../../../fixtures/execve_counter.skel.ts";
 import { Pinned } from "../../../fixtures/pinned.skel.ts";
@@ -405,10 +405,8 @@ describe("what open can change", () => {
 });
 
 describe("a map that is pinned by its name", () => {
-  const pinRoot = `/sys/fs/bpf/ebpf-skel-maps-${process.pid}`;
-
   test("is taken from its pin by the next load", () => {
-    mkdirSync(pinRoot);
+    const pinRoot = mkdtempSync("/sys/fs/bpf/ebpf-skel-maps-");
     try {
       using first = Pinned.load({ pinRoot });
       first.maps.shared_counts.set(1, 11n);
