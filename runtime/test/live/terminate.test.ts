@@ -1,10 +1,13 @@
-// What a worker thread does while it may be terminated, in processes of their own.
+// Worker threads that are terminated in the middle of their work, in processes of their own: a process that is aborted ends
+// by a signal. EBPF_SKEL_FULL=1 terminates 500 in each kind of work.
 
 import { expect, test } from "vitest";
 import { saidBy } from "../support/child.ts";
 import { requireKernel } from "../support/kernel.ts";
 
 requireKernel();
+
+const full = process.env["EBPF_SKEL_FULL"] === "1";
 
 // A round of each kind of work; the first of them in a worker is in `begin`.
 const works = `
@@ -86,4 +89,25 @@ test.each(kinds)("%s need nothing of koffi that a termination makes an abort", (
       parentPort!.postMessage(made);
     }`;
   expect(saidBy(program)).toEqual([{ ok: [] }]);
+});
+
+const each = 40;
+
+test.each(["ring buffers", "perf buffers"])("workers are terminated amid their %s", (kind) => {
+  const program = `${works}
+    if (isMainThread) {
+      for (let i = 0; i < ${each}; i++) {
+        const worker = new Worker(new URL(import.meta.url));
+        worker.on("error", (e) => say(() => { throw e; }));
+        await new Promise((resolve) => worker.once("message", resolve).once("exit", resolve));
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+        await worker.terminate();
+      }
+      say(() => "all");
+    } else {
+      const round = begin(${JSON.stringify(kind)});
+      parentPort!.postMessage("up");
+      for (;;) round();
+    }`;
+  for (let done = 0; done < (full ? 500 : each); done += each) expect(saidBy(program)).toEqual([{ ok: "all" }]);
 });
