@@ -69,7 +69,7 @@ describe("named types", () => {
     [
       "plain",
       "u32[99999999999999999999]:",
-      'map plain: key: expected a type of 4 bytes (key_size), got "u32[99999999999999999999]" of ',
+      'map plain: key: expected a type of 4 bytes (key_size), got "u32[99999999999999999999]" which is larger than ',
     ],
     ["counts", "u32:", 'map counts: key: is declared as u32, got "u32" (leave it out)'],
     ["nope", "u32:u32", "the object has no map nope, got counts, last, plain, mistaken"],

@@ -1,7 +1,7 @@
 // An ObjectModel and the types that somebody names for its maps in ("u32:struct event"), the model with these types out.
 // They are for maps that have only sizes: legacy ones, and `__uint(key_size, ...)`.
 
-import { trySizeOf } from "../btf/graph.ts";
+import { trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { TypeId } from "../btf/types.ts";
 import { shown, within } from "../errors.ts";
@@ -38,7 +38,7 @@ function typeSide(
     const size = trySizeOf(finder.types, type);
     if (size === wanted) return type;
     if (wanted === 0) throw refuse(`the map has no ${what}, got ${shown(spelled)} (leave it out)`);
-    const got = size === undefined ? "which has no size" : `of ${size} bytes`;
+    const got = size === undefined ? `which ${whyNoSize(finder.types, type)}` : `of ${size} bytes`;
     throw refuse(`expected a type of ${wanted} bytes (${what}_size), got ${shown(spelled)} ${got}`);
   });
 }
