@@ -226,7 +226,8 @@ test("at every stage, want of descriptors is told as that, and with the remedy",
   for (const error of failed) {
     expect(error).toMatchObject({ name: "BpfError", code: "EMFILE", message: expect.stringContaining("ulimit -n") });
   }
-  expect(failed.some(({ message }) => message.includes("program handle_execve: this process"))).toBe(true);
+  // To load it or to attach it: libbpf 1.5 has the program's descriptor before it makes maps.
+  expect(failed.filter(({ message }) => message.includes("program handle_execve: ")).length).toBeGreaterThan(1);
 });
 
 test("root of a user namespace is told that its capabilities do not count", () => {
