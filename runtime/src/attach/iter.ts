@@ -3,7 +3,7 @@
 import { bpfError } from "../library/failure.ts";
 import { zeroed } from "../library/syscalls.ts";
 import type { Link } from "../link.ts";
-import { libc } from "../native.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { type LiveLink, type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attempt } from "./attempt.ts";
 import { at, fail, handleOf, numberOf, optionsOf, withFd, wordOf } from "./check.ts";
@@ -68,10 +68,11 @@ function readable(core: ProgramCore, link: Attached): IterLink & LiveLink {
   });
 }
 
-function open(core: ProgramCore, link: Attached): number {
-  const fd = core.owner.library.fn("bpf_iter_create")(link.fd!);
+function open(core: ProgramCore, link: Attached): { readonly fd: number; readonly close: CloseFd } {
+  const { library } = core.owner;
+  const fd = library.fn("bpf_iter_create")(link.fd!);
   if (fd < 0) throw failure(core, -fd, "bpf_iter_create");
-  return fd;
+  return { fd, close: ownFd(library, fd) };
 }
 
 function failure(core: ProgramCore, errno: number, syscall: string): Error {
@@ -90,7 +91,7 @@ function readFailure(core: ProgramCore, e: unknown): Error {
 
 function* chunks(core: ProgramCore, link: Attached): Generator<string> {
   const { readSync } = process.getBuiltinModule("node:fs");
-  const fd = open(core, link);
+  const { fd, close } = open(core, link);
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(chunkSize);
   try {
@@ -107,13 +108,13 @@ function* chunks(core: ProgramCore, link: Attached): Generator<string> {
     }
     yield decoder.decode();
   } finally {
-    libc().close(fd);
+    close();
   }
 }
 
 async function* chunksAsync(core: ProgramCore, link: Attached): AsyncGenerator<string> {
   const { read } = process.getBuiltinModule("node:fs");
-  const fd = open(core, link);
+  const { fd, close } = open(core, link);
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(chunkSize);
   const next = (): Promise<number> =>
@@ -136,6 +137,6 @@ async function* chunksAsync(core: ProgramCore, link: Attached): AsyncGenerator<s
     const rest = decoder.decode();
     if (rest !== "") yield rest;
   } finally {
-    libc().close(fd);
+    close();
   }
 }

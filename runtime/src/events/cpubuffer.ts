@@ -6,10 +6,9 @@ import { missingCapabilities, perfEventParanoid } from "../library/host.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import type { MapCore } from "../maps/core.ts";
 import { Memory } from "../memory.ts";
-import { hostMemory, libc, pageSize } from "../native.ts";
+import { hostMemory, pageSize } from "../native.ts";
 import { mapMemory, type Mapping } from "../native/mapping.ts";
-import { closeFdAtEnd } from "../library/threadend.ts";
-import type { Disarm } from "../native/atexit.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import type { Run } from "./source.ts";
 
 // linux/perf_event.h
@@ -44,7 +43,7 @@ export class CpuBuffer {
   readonly cpu: number;
   readonly fd: number;
   readonly #mapping: Mapping;
-  readonly #disarm: Disarm;
+  readonly #closeFd: CloseFd;
   /** Head, which the kernel writes, and tail, up to which it may overwrite. */
   readonly #positions: BigUint64Array;
   /** The head in halves. */
@@ -63,11 +62,11 @@ export class CpuBuffer {
   #published = 0;
   #open = true;
 
-  constructor(cpu: number, fd: number, mapping: Mapping, page: number, disarm: Disarm, shared: Shared) {
+  constructor(cpu: number, fd: number, mapping: Mapping, page: number, closeFd: CloseFd, shared: Shared) {
     this.cpu = cpu;
     this.fd = fd;
     this.#mapping = mapping;
-    this.#disarm = disarm;
+    this.#closeFd = closeFd;
     this.#positions = new BigUint64Array(mapping.bytes.buffer, positionsAt, 2);
     this.#heads = new Int32Array(mapping.bytes.buffer, positionsAt, 2);
     this.#data = hostMemory(mapping.bytes.subarray(page));
@@ -123,8 +122,7 @@ export class CpuBuffer {
     if (!this.#open) return;
     this.#open = false;
     this.#mapping.close();
-    this.#disarm();
-    libc().close(this.fd);
+    this.#closeFd();
   }
 
   #publish(): void {
@@ -199,12 +197,11 @@ export function openCpuBuffer(
   const fd = perfEventOpen(event, -1, cpu);
   if (fd === -ENODEV) return undefined;
   if (fd < 0) throw map.failure(fd, "perf_event_open", "open", hintOf(-fd));
+  const closeFd = ownFd(map.library, fd);
   const page = pageSize();
   const mapping = mapMemory(fd, (pages + 1) * page, true);
-  if (typeof mapping !== "number") {
-    return new CpuBuffer(cpu, fd, mapping, page, closeFdAtEnd(map.library, fd), shared);
-  }
-  libc().close(fd);
+  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, closeFd, shared);
+  closeFd();
   const hint =
     mapping === EPERM
       ? "over the limit of locked memory: fewer pages, or sysctl kernel.perf_event_mlock_kb"

@@ -6,9 +6,8 @@ import { possibleCpus } from "../library/cpus.ts";
 import { epollAdd, epollCreate } from "../library/epoll.ts";
 import type { MapCore } from "../maps/core.ts";
 import { show } from "../memory/refuse.ts";
-import { addressOf, libc, pageSize } from "../native.ts";
-import { closeFdAtEnd } from "../library/threadend.ts";
-import type { Disarm } from "../native/atexit.ts";
+import { addressOf, pageSize } from "../native.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { type CpuBuffer, makeScratch, type OnLost, openCpuBuffer } from "./cpubuffer.ts";
 import { alone, type EventSource, type Run } from "./source.ts";
 
@@ -43,7 +42,7 @@ export class PerfBuffers implements EventSource {
   halted = false;
   readonly displaced = false;
   readonly #buffers: readonly CpuBuffer[];
-  readonly #disarm: Disarm;
+  readonly #closeFd: CloseFd;
   #open = true;
   #first = 0;
   /** Of the pass under way: the buffer, and how many are still to come. */
@@ -62,7 +61,7 @@ export class PerfBuffers implements EventSource {
     this.#buffers = buffers;
     this.fd = epollCreate();
     if (this.fd < 0) throw map.failure(this.fd, "epoll_create1", "open");
-    this.#disarm = closeFdAtEnd(map.library, this.fd);
+    this.#closeFd = ownFd(map.library, this.fd);
     try {
       for (let cpu = 0; cpu < cpus; cpu++) {
         const buffer = openCpuBuffer(map, cpu, pages, wakeupEvents, shared);
@@ -123,8 +122,7 @@ export class PerfBuffers implements EventSource {
     this.#open = false;
     this.halt();
     for (const buffer of this.#buffers) buffer.close();
-    this.#disarm();
-    libc().close(this.fd);
+    this.#closeFd();
   }
 
   #add(map: MapCore, { cpu, fd }: CpuBuffer): void {

@@ -1,8 +1,10 @@
 // Hearing of a descriptor on the event loop, in the main thread and in workers.
 
+import { openLibrary } from "../library.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { epollAdd, epollCreate, epollRemove, epollWait } from "../library/epoll.ts";
 import { bpfError } from "../library/failure.ts";
-import { isMainThread, libc } from "../native.ts";
+import { isMainThread } from "../native.ts";
 import { guarded, type Poll, pollReadable } from "../native/poll.ts";
 
 // A worker that ends waits this long for a call under way, in milliseconds.
@@ -60,11 +62,15 @@ class Watches {
   /** Those that are started, by their descriptors. */
   readonly #started = new Map<number, WorkerWatch>();
   #epoll = -1;
+  #closeEpoll: CloseFd | undefined;
   #running = false;
 
   start(watch: WorkerWatch): void {
     if (this.#started.has(watch.fd)) return;
-    if (this.#epoll < 0) this.#epoll = orThrow(epollCreate(), "epoll_create1");
+    if (this.#epoll < 0) {
+      this.#epoll = orThrow(epollCreate(), "epoll_create1");
+      this.#closeEpoll = ownFd(openLibrary(), this.#epoll);
+    }
     try {
       orThrow(epollAdd(this.#epoll, watch.fd), "epoll_ctl");
     } catch (e) {
@@ -102,7 +108,7 @@ class Watches {
   // A call under way has the descriptor: it is closed behind it.
   #closeUnused(): void {
     if (this.#running || this.#started.size > 0 || this.#epoll < 0) return;
-    libc().close(this.#epoll);
+    this.#closeEpoll?.();
     this.#epoll = -1;
   }
 }

@@ -148,3 +148,19 @@ export function destroyLinkAtEnd(library: Library, pointer: number): Disarm {
 export function closeFdAtEnd(library: Library, fd: number): Disarm {
   return threadEnd(library)?.descriptor(fd) ?? nothing;
 }
+
+/** Closes a descriptor, the first time it is called; gives what close(2) does. */
+export type CloseFd = () => number;
+
+/** The same for whoever owns `fd` from now on, and closes it by what this gives. */
+export function ownFd(library: Library, fd: number): CloseFd {
+  const disarm = closeFdAtEnd(library, fd);
+  let open = true;
+  return () => {
+    if (!open) return 0;
+    open = false;
+    // First, for the number is somebody else's as soon as it is closed.
+    disarm();
+    return libc().close(fd);
+  };
+}

@@ -87,21 +87,20 @@ export function usdtLink(library: Library, pointer: number): Held {
 
 /** A link's descriptor, which keeps it alive. */
 export function kernelLink(library: Library, fd: number): Held {
-  const { close: closeFd } = libc();
   const disarm = closeFdAtEnd(library, fd);
-  const close = (fd: number): number => {
+  const close = (): number => {
     disarm();
-    return closeFd(fd);
+    return libc().close(fd);
   };
   return {
     fd,
-    detach: () => ({ result: close(fd), syscall: "close" }),
+    detach: () => ({ result: close(), syscall: "close" }),
     // The last reference waits for whoever runs the program now.
     async detachAsync() {
       disarm();
-      return { result: await withoutLog(closeFd, fd), syscall: "close" };
+      return { result: await withoutLog(libc().close, fd), syscall: "close" };
     },
-    letGo: () => void close(fd),
+    letGo: () => void close(),
   };
 }
 

@@ -6,9 +6,9 @@ import { EACCES, EINVAL, ENOENT } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { idOf } from "../library/info.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { checkPath } from "../maps/checks.ts";
 import { pinHint } from "../maps/pins.ts";
-import { libc } from "../native.ts";
 import type { Program } from "../program.ts";
 import { coreOf, useProgram } from "../program/core.ts";
 import { type LinkInfo, readLinkInfo } from "./info.ts";
@@ -63,12 +63,14 @@ class PinnedHandle implements PinnedLink {
   readonly #library: Library;
   readonly #path: string;
   #fd: number;
+  readonly #close: CloseFd;
   #pinned = true;
 
-  constructor(library: Library, path: string, fd: number) {
+  constructor(library: Library, path: string, fd: number, close: CloseFd) {
     this.#library = library;
     this.#path = path;
     this.#fd = fd;
+    this.#close = close;
   }
 
   get fd(): number {
@@ -115,8 +117,8 @@ class PinnedHandle implements PinnedLink {
   }
 
   close(): void {
-    if (this.#fd >= 0) libc().close(this.#fd);
     this.#fd = -1;
+    this.#close();
   }
 
   [Symbol.dispose](): void {
@@ -142,11 +144,12 @@ export function openLink(path: string): PinnedLink {
     const hint = fd === -ENOENT ? "nothing is pinned there" : fd === -EACCES ? "the file's mode forbids it" : undefined;
     throw bpfError(library, { where, errno: -fd, syscall: "bpf_obj_get", verb: "openLink", hint });
   }
+  const close = ownFd(library, fd);
   const kind = kindOfDescriptor(fd);
   // "bpf_link", or what the link is of where the kernel has a name for it: bpf_link_fops are the same.
   if (kind === "bpf-map" || kind === "bpf-prog") {
-    libc().close(fd);
+    close();
     throw new ValueError(`${where}: expected a link, got ${kind}`, where);
   }
-  return new PinnedHandle(library, path, fd);
+  return new PinnedHandle(library, path, fd, close);
 }

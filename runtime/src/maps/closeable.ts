@@ -3,9 +3,8 @@
 import { StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
-import { libc } from "../native.ts";
-import { closeFdAtEnd } from "../library/threadend.ts";
-import { closeAtExit, type Disarm } from "../native/atexit.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
+import { closeAtExit } from "../native/atexit.ts";
 import { LoadedMap, type MapSpec } from "./core.ts";
 
 /** A map handle of kind `H` that its user closes. */
@@ -17,8 +16,16 @@ export interface Closeable extends Disposable {
   close(): void;
 }
 
+type Fields = ConstructorParameters<typeof LoadedMap>[1];
+
 class DescribedMap extends LoadedMap {
-  readonly #disarm: readonly Disarm[] = [closeFdAtEnd(this.library, this.rawFd), closeAtExit(this)];
+  readonly #closeFd: CloseFd;
+  readonly #disarm = closeAtExit(this);
+
+  constructor(library: Library, fields: Fields, closeFd: CloseFd) {
+    super(library, fields);
+    this.#closeFd = closeFd;
+  }
 
   override use(): number {
     if (this.rawFd >= 0) return this.rawFd;
@@ -26,23 +33,23 @@ class DescribedMap extends LoadedMap {
   }
 
   override close(): void {
-    const fd = this.rawFd;
-    if (fd < 0) return;
+    if (this.rawFd < 0) return;
     unwatch(this);
     // First what still watches the descriptor.
     super.close();
-    for (const disarm of this.#disarm) disarm();
-    libc().close(fd);
+    this.#disarm();
+    this.#closeFd();
   }
 }
 
-/** The handle that owns `fields.rawFd` from now on. */
+/** The handle that owns `fields.rawFd`, which `closeFd` closes, from now on, after a failure too. */
 export function ownMap<H>(
   library: Library,
   spec: MapSpec<H>,
-  fields: ConstructorParameters<typeof LoadedMap>[1],
+  fields: Fields,
+  closeFd: CloseFd = ownFd(library, fields.rawFd),
 ): OwnedMap<H> {
-  const map = new DescribedMap(library, fields);
+  const map = new DescribedMap(library, fields, closeFd);
   let handle: H & object;
   try {
     handle = spec.create(map) as H & object;

@@ -2,7 +2,7 @@
 
 import { StaleError } from "../errors.ts";
 import { readMapInfo } from "../library/mapinfo.ts";
-import { libc } from "../native.ts";
+import { ownFd } from "../library/threadend.ts";
 import { type OwnedMap, ownMap } from "./closeable.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 
@@ -12,20 +12,18 @@ import type { BpfMap, MapCore, MapSpec } from "./core.ts";
  */
 export function own<M extends BpfMap>(outer: MapCore, name: string, fd: number, spec: MapSpec<M>): OwnedMap<M> {
   const { library, object } = outer;
-  const info = readMapInfo(library, fd);
-  if (typeof info === "number") {
-    libc().close(fd);
-    throw outer.failure(-info, "bpf_obj_get_info_by_fd", "open");
-  }
-  const { keySize, valueSize, type } = info;
-  const fields = { name, type, object, keySize, valueSize, rawFd: fd };
+  const close = ownFd(library, fd);
   try {
+    const info = readMapInfo(library, fd);
+    if (typeof info === "number") throw outer.failure(-info, "bpf_obj_get_info_by_fd", "open");
+    const { keySize, valueSize, type } = info;
+    const fields = { name, type, object, keySize, valueSize, rawFd: fd };
     checkSizes(fields, spec);
+    return ownMap(library, spec, fields, close);
   } catch (e) {
-    libc().close(fd);
+    close();
     throw e;
   }
-  return ownMap(library, spec, fields);
 }
 
 // The kernel writes as much as the map's sizes say, and codecs read as much as theirs say.

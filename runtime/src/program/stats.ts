@@ -3,7 +3,7 @@
 import { openLibrary } from "../library.ts";
 import { EINVAL, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
-import { libc } from "../native.ts";
+import { ownFd } from "../library/threadend.ts";
 
 // `enum bpf_stats_type`
 const BPF_STATS_RUN_TIME = 0;
@@ -23,15 +23,13 @@ export interface Stats extends Disposable {
  */
 export function enableStats(): Stats {
   const library = openLibrary();
-  let fd = library.fn("bpf_enable_stats")(BPF_STATS_RUN_TIME);
+  const fd = library.fn("bpf_enable_stats")(BPF_STATS_RUN_TIME);
   if (fd < 0) {
     const hint = hints.get(-fd);
     throw bpfError(library, { errno: -fd, syscall: "bpf_enable_stats", where: "enableStats", hint });
   }
-  const close = (): void => {
-    if (fd >= 0) libc().close(fd);
-    fd = -1;
-  };
+  const closeFd = ownFd(library, fd);
+  const close = (): void => void closeFd();
   return Object.freeze({ close, [Symbol.dispose]: close });
 }
 

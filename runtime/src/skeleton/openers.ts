@@ -6,11 +6,12 @@ import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { ownFd } from "../library/threadend.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import { checkMap } from "../maps/compat.ts";
 import type { MapSpec } from "../maps/core.ts";
 import { type OwnedMap, ownMap } from "../maps/closeable.ts";
-import { duplicate, libc } from "../native.ts";
+import { duplicate } from "../native.ts";
 import { checkAbi } from "./carried.ts";
 import { record } from "../library/record.ts";
 import type { MapOpener, SkeletonShape, SkeletonTable } from "./types.ts";
@@ -66,6 +67,7 @@ class Opener<H> implements MapOpener<H> {
 
   #own(library: Library, fd: number, from: string): OwnedMap<H> {
     const name = this.#name;
+    const close = ownFd(library, fd);
     try {
       const kind = kindOfDescriptor(fd);
       if (kind !== undefined && kind !== "bpf-map") {
@@ -73,9 +75,9 @@ class Opener<H> implements MapOpener<H> {
       }
       const { type, keySize, valueSize } = checkMap(library, fd, { ...this.#spec, name });
       const fields = { name, type: this.#spec.type || type, object: this.#table.name, keySize, valueSize, rawFd: fd };
-      return ownMap(library, this.#spec, fields);
+      return ownMap(library, this.#spec, fields, close);
     } catch (e) {
-      libc().close(fd);
+      close();
       throw e;
     }
   }

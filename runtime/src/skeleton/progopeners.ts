@@ -8,10 +8,11 @@ import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import type { Closeable } from "../maps/closeable.ts";
-import { addressOf, duplicate, libc } from "../native.ts";
+import { addressOf, duplicate } from "../native.ts";
 import { type BpfProgram, type Program, ProgramHandle } from "../program.ts";
 import { programTypeName, readProgramInfo } from "../program/info.ts";
 import { checkAbi } from "./carried.ts";
@@ -23,7 +24,14 @@ class OwnedHandle extends ProgramHandle implements Closeable {
   readonly #token: object;
   readonly #close: () => void;
 
-  constructor(library: Library, object: string, name: string, entry: ProgramEntry<BpfProgram>, fd: number) {
+  constructor(
+    library: Library,
+    object: string,
+    name: string,
+    entry: ProgramEntry<BpfProgram>,
+    fd: number,
+    close: CloseFd,
+  ) {
     const { section, ctx } = programEntry(entry);
     let open = true;
     const use = (): number => {
@@ -33,8 +41,8 @@ class OwnedHandle extends ProgramHandle implements Closeable {
     super({ library, object, name, section, kind: kindOf(section), ctx, use });
     this.#token = use;
     this.#close = () => {
-      if (open) libc().close(fd);
       open = false;
+      close();
     };
     watch(this, `program ${name}`, this.#token);
   }
@@ -100,13 +108,14 @@ class Opener implements ProgramOpener<Program> {
   }
 
   #own(library: Library, fd: number, from: string): OwnedHandle {
+    const close = ownFd(library, fd);
     try {
       this.#check(library, fd, from);
+      return new OwnedHandle(library, this.#table.name, this.#name, this.#entry, fd, close);
     } catch (e) {
-      libc().close(fd);
+      close();
       throw e;
     }
-    return new OwnedHandle(library, this.#table.name, this.#name, this.#entry, fd);
   }
 
   #check(library: Library, fd: number, from: string): void {
