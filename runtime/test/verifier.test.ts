@@ -30,6 +30,16 @@ describe("summarise", () => {
       "1: (79) r0 = *(u64 *)(r0 +0): R0 invalid mem access 'scalar' (1 line omitted)",
     ],
     [
+      "an instruction with the line of C that comes next",
+      "9: (55) if r1 != 0x5 goto pc-6 ; while (*v != 5) { @ loop.bpf.c:8\ninfinite loop detected at insn 4\n",
+      "9: (55) if r1 != 0x5 goto pc-6: infinite loop detected at insn 4",
+    ],
+    [
+      "an instruction with registers",
+      "3: (61) r0 = *(u32 *)(r1 +0)          ; R0=scalar() R1=ctx()\nR0 !read_ok\n",
+      "3: (61) r0 = *(u32 *)(r1 +0): R0 !read_ok",
+    ],
+    [
       "one line left out",
       "a\nBPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns",
       "BPF program is too large. Processed 1000001 insn (1 line omitted)",
@@ -54,13 +64,29 @@ describe("the line of C", () => {
       { place: "verifier_fail.bpf.c:17:9", text: "*count += 1;" },
     ],
     ["that the object does not have", "; other(); @ other.bpf.c:3\n", { place: "other.bpf.c:3", text: "other();" }],
+    [
+      "of a file with a space and a sign",
+      "; f(a @ b); @ my prog.bpf.c:3\n",
+      { place: "my prog.bpf.c:3", text: "f(a @ b);" },
+    ],
+    [
+      "behind an instruction",
+      "; other(); @ other.bpf.c:3\n5: (55) if r1 != 0x5 goto pc-1 ; *count += 1; @ verifier_fail.bpf.c:17\n",
+      { place: "verifier_fail.bpf.c:17:9", text: "*count += 1;" },
+    ],
+    [
+      "of the instruction that the verdict names",
+      "func#0 @0\nunreachable insn 9\nprocessed 0 insns",
+      { place: "verifier_fail.bpf.c:17:9", text: "*count += 1;" },
+    ],
+    ["of an instruction of another function", "unreachable insn 900\n", undefined],
     ["without a number that the object does not have", "; other();\n", { place: undefined, text: "other();" }],
   ])("%s", (_, log, line) => {
-    expect(lastLine(object, log)).toEqual(line);
+    expect(lastLine(object, "count_unchecked", log)).toEqual(line);
   });
 
   test("is not told of bytes without sections", () => {
-    expect(lastLine(new Uint8Array(64), "; x;\n")).toEqual({ place: undefined, text: "x;" });
+    expect(lastLine(new Uint8Array(64), "p", "; x;\n")).toEqual({ place: undefined, text: "x;" });
   });
 });
 

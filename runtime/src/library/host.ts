@@ -51,6 +51,11 @@ export function policies(): readonly string[] {
   return active.filter((name) => ["selinux", "smack", "apparmor", "tomoyo", "bpf"].includes(name));
 }
 
+/** Whether the kernel tells its security modules and lockdown: securityfs is mounted. */
+export function canSeePolicies(): boolean {
+  return process.getBuiltinModule("node:fs").existsSync("/sys/kernel/security/lsm");
+}
+
 /** Whether the kernel carries its own BTF. */
 export function hasKernelBtf(): boolean {
   return process.getBuiltinModule("node:fs").existsSync("/sys/kernel/btf/vmlinux");

@@ -39,7 +39,7 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   const refusal = findRefusal(printed) ?? failed.refusal;
   // Without a descriptor for a program that it has verified, the kernel keeps the log all the same.
   if (refusal !== undefined && !isOutOfDescriptors(errno)) {
-    const source = lastLine(failed.bytes, refusal.log);
+    const source = lastLine(failed.bytes, refusal.program, refusal.log);
     return verifierError(errno, object, refusal, syscall, {
       source,
       hint: lockedDown(refusal.log) ?? withoutPerfmon(refusal.log),

@@ -4,6 +4,7 @@ import type { ProgramKind } from "../abi.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM, ESRCH } from "../library/errno.ts";
 import {
   type Capability,
+  canSeePolicies,
   hasKernelBtf,
   inUserNamespace,
   lockdown,
@@ -130,7 +131,9 @@ function notPermitted(kinds: readonly ProgramKind[], map: string | undefined): s
     ...(modules.length > 0 ? [`the policy of an active security module may forbid it: ${modules.join(", ")}`] : []),
     ...(isAtLeast(kernelRelease(), "5.11") ? [] : ["before Linux 5.11 RLIMIT_MEMLOCK counts: ulimit -l unlimited"]),
   ];
-  return `the capabilities are there${found.length > 0 ? `: ${found.join(", or ")}` : ", the kernel does not say why"}`;
+  if (found.length > 0) return `the capabilities are there: ${found.join(", or ")}`;
+  const unseen = canSeePolicies() ? "" : ": securityfs is not mounted, so lockdown and security modules are not known";
+  return `the capabilities are there, the kernel does not say why${unseen}`;
 }
 
 /** A type that the table says this kernel is too old for. */

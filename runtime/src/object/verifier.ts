@@ -60,12 +60,17 @@ export function summarise(log: string, source?: SourceLine | undefined): string 
   // Between the two are at most registers and the line of C.
   const before = lines.slice(0, Math.max(at, 0));
   const last = before[before.findLastIndex((line) => isVerdict(line) || instruction.test(line))];
-  const stopped = last !== undefined && instruction.test(last) ? [last] : [];
+  const stopped = last !== undefined && instruction.test(last) ? [withoutRemark(last)] : [];
   const place =
     source === undefined ? [] : [source.place === undefined ? source.text : `${source.place}: ${source.text}`];
   const told = [...place, ...stopped, verdict].join(": ");
   const omitted = lines.length - place.length - stopped.length - (at < 0 ? 0 : 1);
   return omitted > 0 ? `${told} (${omitted} ${omitted === 1 ? "line" : "lines"} omitted)` : told;
+}
+
+/** An instruction without the registers or the line of C that the verifier may add to it: "1: (95) exit ; R0=0". */
+function withoutRemark(line: string): string {
+  return line.replace(/\s+; .*$/, "").replace(/ \d+: R\d+(_\w+)?=.*$/, "");
 }
 
 /** The error for a refused program of `object`. */
