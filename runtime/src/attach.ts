@@ -80,7 +80,7 @@ export function whyNotPlaced({ name, kind, section }: ProgramCore): string | und
 // Their target is a matter of load, and libbpf finds what it has loaded.
 const placedByLoad: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracing", "freplace", "lsm"]);
 
-const ownWay: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["iter", "uprobe_multi"]);
+const ownWay: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["iter", "uprobe", "uprobe_multi"]);
 
 /**
  * Attaches the program of `core`, by its section where `options` is undefined.

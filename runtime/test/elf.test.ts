@@ -43,6 +43,17 @@ describe("the functions of a binary", () => {
     expect(names).not.toContain("local");
   });
 
+  test("have the versions that nm shows of the C library", () => {
+    const path = findBinary("libc.so.6");
+    const table = execFileSync("nm", ["-D", "--defined-only", path], { encoding: "utf8", maxBuffer: 1 << 26 });
+    const shown = [...table.matchAll(/^[0-9a-f]+ [TWi] (\S+)$/gm)].map(([, name]) => name!).sort();
+    const found = functionSymbols(path)!
+      .filter(({ dynamic }) => dynamic)
+      .map(({ name, version, old }) => `${name}${old ? "@" : "@@"}${version}`);
+    expect(shown).toContain("realpath@GLIBC_2.2.5");
+    expect(found.sort()).toEqual(shown);
+  });
+
   test("are all that readelf shows of the C library", () => {
     const path = findBinary("libc.so.6");
     const table = execFileSync("readelf", ["-W", "--dyn-syms", path], { encoding: "utf8", maxBuffer: 1 << 26 });

@@ -1,6 +1,7 @@
 // The two ways to a link: an attach function of libbpf's, or BPF_LINK_CREATE for what libbpf 1.0 has no function for.
 
 import { UnsupportedError } from "../errors.ts";
+import { isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { type Log, withLog } from "../library/print.ts";
 import { linkCreate, zeroed } from "../library/syscalls.ts";
@@ -23,10 +24,20 @@ const perfKinds: ReadonlySet<string> = /*@__PURE__*/ new Set([
   "perf_event",
 ]);
 
-/** The error for an attachment that failed; `target` is what messages call what it was for. */
-export function attachFailure(core: ProgramCore, syscall: string, target: string, errno: number, log?: Log): Error {
+/**
+ * The error for an attachment that failed; `target` is what messages call what it was for, `why` the reason where it was
+ * found out.
+ */
+export function attachFailure(
+  core: ProgramCore,
+  syscall: string,
+  target: string,
+  errno: number,
+  log?: Log,
+  why?: string,
+): Error {
   const { library, name: object } = core.owner;
-  const hint = attachHint(core.kind, target, errno);
+  const hint = isOutOfDescriptors(errno) ? undefined : (why ?? attachHint(core.kind, target, errno));
   return bpfError(library, { errno, syscall, verb: "attach", object, program: core.name, hint, log });
 }
 

@@ -4,10 +4,11 @@ import { ValueError } from "../errors.ts";
 import { addressOf, cString } from "../native.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { ENOENT } from "../library/errno.ts";
-import { findBinary, type FunctionSymbol, functionSymbols } from "../library/elf.ts";
+import { findBinary, type FunctionSymbol } from "../library/elf.ts";
 import { type Attached, attachFailure, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
 import { arrayAt, at, fail, numberOf, optionsOf, stringsOf, textOf, u64Of, wordsOf } from "./check.ts";
 import type { KprobeMultiOptions, UprobeMultiOptions } from "./options.ts";
+import { functionsOf, offsetOf } from "./symbols.ts";
 import { exampleOptions, specOf } from "./targets.ts";
 
 /** The places by name or number, and a cookie for each. */
@@ -119,27 +120,14 @@ const BPF_F_UPROBE_MULTI_RETURN = 1;
 
 /** The offsets of the functions that `places` names, in its order. */
 function offsetsOf(core: ProgramCore, path: string, { pattern, syms }: Places): readonly number[] {
-  const missing = (what: string): Error => attachFailure(core, "open", `${path}:${what}`, ENOENT);
-  let known: readonly FunctionSymbol[];
-  try {
-    known = functionSymbols(path) ?? [];
-  } catch (cause) {
-    throw attachFailure(core, "open", path, -((cause as NodeJS.ErrnoException).errno ?? -ENOENT));
-  }
-  if (pattern !== undefined) {
-    const glob = globOf(pattern);
-    const offsets = new Set(known.filter(({ name }) => glob.test(name)).map(({ offset }) => offset));
-    if (offsets.size === 0) throw missing(pattern);
-    return [...offsets];
-  }
-  return syms!.map((sym, i) => {
-    const named = known.filter(({ name }) => name === sym);
-    const strong = named.filter(({ weak }) => !weak);
-    const offsets = new Set((strong.length > 0 ? strong : named).map(({ offset }) => offset));
-    if (offsets.size > 1) fail(core, `syms[${i}]`, `a name that ${path} has once (use offsets)`, sym);
-    for (const offset of offsets) return offset;
-    throw missing(sym);
-  });
+  const known = functionsOf(core, path);
+  if (pattern === undefined) return syms!.map((sym, i) => offsetOf(core, `syms[${i}]`, path, known, sym));
+  const glob = globOf(pattern);
+  const nameOf = ({ name, version }: FunctionSymbol): string => (pattern.includes("@") ? `${name}@${version}` : name);
+  const matching = (known ?? []).filter((symbol) => !symbol.indirect && glob.test(nameOf(symbol)));
+  const offsets = new Set(matching.map(({ offset }) => offset));
+  if (offsets.size === 0) throw attachFailure(core, "open", `${path}:${pattern}`, ENOENT);
+  return [...offsets];
 }
 
 /** `*` is any text, `?` one character. */

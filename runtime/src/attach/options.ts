@@ -41,11 +41,11 @@ export interface KsyscallOptions extends CookieOptions {
   readonly retprobe?: boolean | undefined;
 }
 
-/** Options of a uprobe. */
+/** Options of a uprobe. With neither `path` nor `func` nor `offset`: those of the section, `uprobe/PATH:FUNC+OFFSET`. */
 export interface UprobeOptions extends CookieOptions {
-  /** The binary or shared library, as a path or as a name that libbpf looks up: "libc.so.6". */
-  readonly path: string;
-  /** The function in its symbol table. */
+  /** The binary or shared library, as a path or by its name alone: "libc.so.6". */
+  readonly path?: string | undefined;
+  /** The function in its symbol tables, of its default version: "realpath"; or of that one: "realpath@GLIBC_2.2.5". */
   readonly func?: string | undefined;
   /** In bytes: from the start of `func`, else from the start of the file. */
   readonly offset?: number | undefined;
@@ -88,8 +88,9 @@ export interface KprobeMultiOptions {
 export interface UprobeMultiOptions {
   /** The binary or shared library, as a path or by its name alone: "libc.so.6". */
   readonly path?: string | undefined;
-  /** Functions in its symbol table: `*` is any text, `?` one character. */
+  /** Functions in its symbol tables: `*` is any text, `?` one character. */
   readonly pattern?: string | undefined;
+  /** As {@link UprobeOptions.func}. */
   readonly syms?: readonly string[] | undefined;
   /** In bytes, from the start of the file. */
   readonly offsets?: readonly number[] | undefined;

@@ -2,6 +2,7 @@
 // taken from the section.
 
 import { addressOf, cString, duplicate, libc } from "../native.ts";
+import { findBinary } from "../library/elf.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attachFailure, attempt } from "./attempt.ts";
@@ -16,6 +17,7 @@ import type {
   UprobeOptions,
   UsdtOptions,
 } from "./options.ts";
+import { functionsOf, offsetOf } from "./symbols.ts";
 import { specOf } from "./targets.ts";
 
 export function attachTracepoint(core: ProgramCore, given: TracepointOptions): Attached {
@@ -69,20 +71,40 @@ export function attachKsyscall(core: ProgramCore, given: KsyscallOptions): Attac
   return attempt(core, "bpf_program__attach_ksyscall", name, () => attach(core.pointer, name, at(opts)), opts);
 }
 
+/**
+ * `uprobe/PATH:FUNCTION+OFFSET`. libbpf's own reading of it stops at the first character that no C name has, and so cuts Go's
+ * names and versions off.
+ */
+function ownFunction(section: string): Pick<UprobeOptions, "path" | "func" | "offset"> {
+  const [, path, func, offset] = /^([^:]+):(.+?)(?:\+(0x[\da-f]+|\d+))?$/i.exec(specOf(section)) ?? [];
+  return { path, func, offset: offset === undefined ? undefined : Number(offset) };
+}
+
 export function attachUprobe(core: ProgramCore, given: UprobeOptions): Attached {
-  const path = textOf(core, "path", given.path);
-  const func = given.func === undefined ? undefined : cString(textOf(core, "func", given.func));
-  const offset = numberOf(core, "offset", given.offset ?? 0, 0, Number.MAX_SAFE_INTEGER);
+  const elsewhere = given.path !== undefined || given.func !== undefined || given.offset !== undefined;
+  const own = ownFunction(core.section);
+  const place = elsewhere ? given : own;
+  const path = findBinary(textOf(core, "path", given.path ?? own.path));
+  const func = place.func === undefined ? undefined : textOf(core, "func", place.func);
+  const offset = numberOf(core, "offset", place.offset ?? 0, 0, Number.MAX_SAFE_INTEGER);
+  const retprobe = given.retprobe ?? core.section.startsWith("uretprobe");
+  // What it returns to is on the stack only where the function begins.
+  if (retprobe && func !== undefined && offset !== 0) fail(core, "offset", "0 for a return from a function", offset);
   const pid = given.pid === undefined ? -1 : numberOf(core, "pid", given.pid, 1);
   const opts = optionsOf(40);
   opts.setU64(16, cookieOf(core, given));
-  opts.setBool(24, given.retprobe ?? core.section.startsWith("uretprobe"));
-  if (func !== undefined) opts.setU64(32, BigInt(addressOf(func)));
+  opts.setBool(24, retprobe);
+  const known = func === undefined ? undefined : functionsOf(core, path);
+  // What we cannot read, libbpf may: binaries of 32 bits.
+  const name = func === undefined || known !== undefined ? undefined : cString(func);
+  if (name !== undefined) opts.setU64(32, BigInt(addressOf(name)));
+  const start = func === undefined || known === undefined ? 0 : offsetOf(core, "func", path, known, func);
   useProgram(core);
   const syscall = "bpf_program__attach_uprobe_opts";
   const attach = core.owner.library.fn(syscall);
-  const target = func === undefined ? path : `${path}:${given.func}`;
-  return attempt(core, syscall, target, () => attach(core.pointer, pid, path, offset, at(opts)), opts, func ?? opts);
+  const target = func === undefined ? path : `${path}:${func}`;
+  const call = (): number => attach(core.pointer, pid, path, start + offset, at(opts));
+  return attempt(core, syscall, target, call, opts, name ?? opts);
 }
 
 export function attachUsdt(core: ProgramCore, given: UsdtOptions): Attached {

@@ -201,7 +201,7 @@ describe("a program's attach", () => {
         '(attach({ path: "/usr/bin/bash", func: "readline" }))',
     );
     expect(thrownBy(() => on_function.attach({ path: libc, func: "no_such" })).message).toBe(
-      `program on_function: attach: ENOENT (${libc} has no no_such to probe: see nm -D, or readelf --notes for USDT)`,
+      `program on_function: attach: ENOENT (${libc} has no no_such to probe: see nm, and nm -D)`,
     );
     expect(thrownBy(() => on_function.attach({ path: "/no/such", func: "f" })).message).toMatch(
       /\/no\/such is not there/,
