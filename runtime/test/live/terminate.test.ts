@@ -1,5 +1,5 @@
 // Worker threads that are terminated in the middle of their work, in processes of their own: a process that is aborted ends
-// by a signal. EBPF_SKEL_FULL=1 terminates 500 in each kind of work.
+// by a signal. EBPF_SKEL_FULL=1 does so in every kind of work, EBPF_SKEL_TERMINATIONS=500 that often in each.
 
 import { expect, test } from "vitest";
 import { saidBy } from "../support/child.ts";
@@ -91,9 +91,14 @@ test.each(kinds)("%s need nothing of koffi that a termination makes an abort", (
   expect(saidBy(program)).toEqual([{ ok: [] }]);
 });
 
+// A test a round, since vitest gives each test a time of its own.
 const each = 40;
+const terminations = Number(process.env["EBPF_SKEL_TERMINATIONS"] ?? (full ? 120 : each));
+const rounds = (full ? kinds : (["ring buffers", "perf buffers"] as const)).flatMap((kind) =>
+  Array.from({ length: Math.ceil(terminations / each) }, (_, i) => ({ kind, last: (i + 1) * each })),
+);
 
-test.each(["ring buffers", "perf buffers"])("workers are terminated amid their %s", (kind) => {
+test.each(rounds)("workers are terminated amid their $kind, up to number $last", ({ kind }) => {
   const program = `${works}
     if (isMainThread) {
       for (let i = 0; i < ${each}; i++) {
@@ -109,5 +114,5 @@ test.each(["ring buffers", "perf buffers"])("workers are terminated amid their %
       parentPort!.postMessage("up");
       for (;;) round();
     }`;
-  for (let done = 0; done < (full ? 500 : each); done += each) expect(saidBy(program)).toEqual([{ ok: "all" }]);
+  expect(saidBy(program)).toEqual([{ ok: "all" }]);
 });
