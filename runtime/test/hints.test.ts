@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { attachHint } from "../src/attach/hints.ts";
-import { E2BIG, EEXIST, EPERM } from "../src/library/errno.ts";
-import { pinHint } from "../src/maps/pins.ts";
+import { E2BIG, EACCES, EEXIST, ENOENT, ENOTDIR, EPERM } from "../src/library/errno.ts";
+import { pinHint, pinnedHint } from "../src/library/pinfile.ts";
 
 test("64 programs on one tracepoint or cgroup are told as the limit, and no limit is made up", () => {
   expect(attachHint("tracepoint", "sched/sched_switch", E2BIG)).toBe(
@@ -17,4 +17,15 @@ test("a pin outside of BPF file systems is told as such, and not with other reas
   expect(pinHint(EPERM, "/proc/self/pin")).toBe("/proc/self is in no BPF file system: use /sys/fs/bpf");
   expect(pinHint(EPERM, "/pin")).toBe("/ is in no BPF file system: use /sys/fs/bpf");
   expect(pinHint(EEXIST, "/sys/fs/bpf/pin")).toBe("/sys/fs/bpf/pin is there already");
+});
+
+test("what is no pin is told as what it is", () => {
+  expect(pinnedHint(EACCES, "/proc/self/status")).toBe("/proc/self/status is no pin: it is in no BPF file system");
+  expect(pinnedHint(EACCES, "/proc/self")).toBe("/proc/self is a directory, not a pin");
+  expect(pinnedHint(ENOENT, "/proc/none")).toBe("nothing is pinned at /proc/none");
+  for (const hint of [pinHint, pinnedHint]) {
+    expect(hint(ENOTDIR, "/proc/self/status/a/b")).toBe("/proc/self/status is no directory");
+  }
+  // Names with dots are for all other file systems.
+  expect(pinnedHint(EPERM, "/proc/no.such") ?? "").not.toMatch(/dot/);
 });

@@ -34,6 +34,7 @@ export const functions = {
   bpf_map__set_max_entries: ["int", ["ptr", "u32"]],
   bpf_map__map_flags: ["u32", ["ptr"]],
   bpf_map__set_map_flags: ["int", ["ptr", "u32"]],
+  bpf_map__map_extra: ["u64", ["ptr"]],
   bpf_map__numa_node: ["u32", ["ptr"]],
   bpf_map__set_numa_node: ["int", ["ptr", "u32"]],
   bpf_map__autocreate: ["bool", ["ptr"]],

@@ -2,13 +2,13 @@
 
 import { StateError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { EACCES, EINVAL, ENOENT } from "../library/errno.ts";
+import { EINVAL, ENOENT } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { idOf } from "../library/info.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { pinHint, pinnedHint } from "../library/pinfile.ts";
 import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { checkPath } from "../maps/checks.ts";
-import { pinHint } from "../maps/pins.ts";
 import type { Program } from "../program.ts";
 import { coreOf, useProgram } from "../program/core.ts";
 import { type LinkInfo, readLinkInfo } from "./info.ts";
@@ -141,7 +141,7 @@ export function openLink(path: string): PinnedLink {
   const fd = library.fn("bpf_obj_get")(path);
   const where = `link ${path}`;
   if (fd < 0) {
-    const hint = fd === -ENOENT ? "nothing is pinned there" : fd === -EACCES ? "the file's mode forbids it" : undefined;
+    const hint = pinnedHint(-fd, path);
     throw bpfError(library, { where, errno: -fd, syscall: "bpf_obj_get", verb: "openLink", hint });
   }
   const close = ownFd(library, fd);

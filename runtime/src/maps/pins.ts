@@ -1,9 +1,8 @@
 // Files in a BPF file system that keep a map alive: made and removed.
 
 import { ValueError } from "../errors.ts";
-import { EEXIST, ENOENT, EPERM } from "../library/errno.ts";
-import { missingCapabilities, needsCapabilities } from "../library/host.ts";
 import { readMapInfo } from "../library/mapinfo.ts";
+import { pinHint } from "../library/pinfile.ts";
 import { show } from "../memory/refuse.ts";
 import { libc } from "../native.ts";
 import { checkPath } from "./checks.ts";
@@ -36,33 +35,4 @@ export function unpinMap(map: MapCore, file: string): void {
     throw new ValueError(`${path}: expected a pin of this map, got ${show(file)}`, path);
   }
   process.getBuiltinModule("node:fs").unlinkSync(file);
-}
-
-// linux/magic.h
-const BPF_FS_MAGIC = 0xcafe_4a11;
-
-/** What to do where BPF_OBJ_PIN fails at `file`. */
-export function pinHint(errno: number, file: string): string | undefined {
-  switch (errno) {
-    case EPERM:
-      return notPermitted(file.replace(/\/[^/]*$/, "") || "/");
-    case EEXIST:
-      return `${file} is there already`;
-    case ENOENT:
-      return `the directory of ${file} does not exist`;
-    default:
-      return undefined;
-  }
-}
-
-/** As far as it can be found out (kernel/bpf/inode.c, `bpf_obj_do_pin`). */
-function notPermitted(folder: string): string | undefined {
-  try {
-    const { type } = process.getBuiltinModule("node:fs").statfsSync(folder);
-    if (type !== BPF_FS_MAGIC) return `${folder} is in no BPF file system: use /sys/fs/bpf`;
-  } catch {
-    // Not to be looked at: the rights are what is left.
-  }
-  const missing = missingCapabilities(["CAP_BPF"]);
-  return missing.length > 0 ? needsCapabilities(missing) : undefined;
 }

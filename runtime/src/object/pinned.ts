@@ -29,12 +29,13 @@ export function pinnedDifference(library: Library, pointer: number, path: string
     libc().close(fd);
   }
   if (typeof theirs === "number") return undefined;
-  const fields: readonly (readonly [string, string | number, string | number])[] = [
+  const fields: readonly (readonly [string, string | number | bigint, string | number | bigint])[] = [
     ["type", theirs.type, mapTypeName(library, library.fn("bpf_map__type")(pointer))],
     ["key_size", theirs.keySize, library.fn("bpf_map__key_size")(pointer)],
     ["value_size", theirs.valueSize, library.fn("bpf_map__value_size")(pointer)],
     ["max_entries", theirs.maxEntries, library.fn("bpf_map__max_entries")(pointer)],
     ["map_flags", theirs.flags, library.fn("bpf_map__map_flags")(pointer)],
+    ["map_extra", theirs.extra, BigInt(library.fn("bpf_map__map_extra")(pointer))],
   ];
   const differing = fields.filter(([, a, b]) => a !== b).map(([name, a, b]) => `${name} is ${a} there and ${b} here`);
   if (differing.length === 0) return undefined;

@@ -2,10 +2,11 @@
 
 import { BpfError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
+import { ENOENT, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { pinnedHint } from "../library/pinfile.ts";
 import { ownFd } from "../library/threadend.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
 import { checkMap } from "../maps/compat.ts";
@@ -32,14 +33,7 @@ class Opener<H> implements MapOpener<H> {
     const library = this.#enter();
     const fd = library.fn("bpf_obj_get")(path);
     if (fd >= 0) return this.#own(library, fd, path);
-    const hint = fd === -ENOENT ? `nothing is pinned at ${path}` : `at ${path}`;
-    throw this.#failure(
-      library,
-      -fd,
-      "bpf_obj_get",
-      "openPinned",
-      fd === -EACCES || isOutOfDescriptors(-fd) ? undefined : hint,
-    );
+    throw this.#failure(library, -fd, "bpf_obj_get", "openPinned", pinnedHint(-fd, path));
   }
 
   fromId(id: number): OwnedMap<H> {

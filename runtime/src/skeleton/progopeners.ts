@@ -4,10 +4,11 @@ import { programTypes } from "../abi/kernel.ts";
 import { kindOf } from "../abi.ts";
 import { type BpfError, StaleError, StateError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { EACCES, ENOENT, EPERM, isOutOfDescriptors } from "../library/errno.ts";
+import { ENOENT, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
+import { pinnedHint } from "../library/pinfile.ts";
 import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { unwatch, watch } from "../library/unreachable.ts";
 import { checkPath, checkU32 } from "../maps/checks.ts";
@@ -73,14 +74,7 @@ class Opener implements ProgramOpener<Program> {
     const library = this.#enter();
     const fd = library.fn("bpf_obj_get")(path);
     if (fd >= 0) return this.#own(library, fd, path);
-    const hint = fd === -ENOENT ? `nothing is pinned at ${path}` : `at ${path}`;
-    throw this.#failure(
-      library,
-      -fd,
-      "bpf_obj_get",
-      "openPinned",
-      fd === -EACCES || isOutOfDescriptors(-fd) ? undefined : hint,
-    );
+    throw this.#failure(library, -fd, "bpf_obj_get", "openPinned", pinnedHint(-fd, path));
   }
 
   fromId(id: number): OwnedHandle {

@@ -310,7 +310,7 @@ describe("a pinned link", () => {
     expect(thrownBy(() => opened.info)).toMatchObject({ name: "StateError" });
     openLink(pinned()).detach();
     expect(thrownBy(() => openLink(pinned())).message).toBe(
-      `link ${pinned()}: openLink: ENOENT (nothing is pinned there)`,
+      `link ${pinned()}: openLink: ENOENT (nothing is pinned at ${pinned()})`,
     );
   });
 

@@ -1,17 +1,28 @@
 // Hash and array maps on the real kernel: their words, their errors, and walking them while they change.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExecveCounter } from "../../../fixtures/execve_counter.skel.ts";
 import { Pinned } from "../../../fixtures/pinned.skel.ts";
 import { Types } from "../../../fixtures/types.skel.ts";
-import { hash, type HashMap, lruHash, u32, u64 } from "../../src/gen1.ts";
-import { isBpfError, type Loaded } from "../../src/index.ts";
+import {
+  bloomFilter,
+  type BloomFilterMap,
+  hash,
+  type HashMap,
+  lruHash,
+  type Skeleton,
+  u32,
+  u64,
+} from "../../src/gen1.ts";
+import { isBpfError, type Loaded, openLink } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
 import { LoadedMap } from "../../src/maps/core.ts";
 import { KeyWalk } from "../../src/maps/keywalk.ts";
 import { walk } from "../../src/maps/walk.ts";
+import { mountBpffs } from "../support/bpffs.ts";
+import { saidBy } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
@@ -431,5 +442,99 @@ describe("a map that is pinned by its name", () => {
     } finally {
       rmSync(pinRoot, { recursive: true });
     }
+  });
+
+  test("is refused where its map_extra is another, with both values", () => {
+    interface Hashed {
+      maps: { seen: BloomFilterMap<number> };
+      progs: {};
+      sections: {};
+      structOps: {};
+    }
+    const { folder, remove } = mountBpffs();
+    const hashedWith = (functions: number): Skeleton<Hashed> =>
+      skeletonOf<Hashed>(
+        compile(`struct {
+          __uint(type, BPF_MAP_TYPE_BLOOM_FILTER); __uint(max_entries, 8); __type(value, u32);
+          __uint(map_extra, ${functions}); __uint(pinning, 1);
+        } seen SEC(".maps");`),
+        { maps: { seen: bloomFilter(u32) }, progs: {}, sections: {} },
+      );
+    try {
+      using _three = hashedWith(3).load({ pinRoot: folder });
+      expect(thrownBy(() => hashedWith(7).load({ pinRoot: folder })).message).toBe(
+        `test: bpf_object__load: EINVAL (the map pinned at ${folder}/seen differs: map_extra is 3 there and 7 here; ` +
+          "remove the pin, or open with what it has)",
+      );
+    } finally {
+      remove();
+    }
+  });
+});
+
+describe("a pin", () => {
+  let bpffs: { readonly folder: string; remove(): void };
+  beforeAll(() => (bpffs = mountBpffs()));
+  afterAll(() => bpffs.remove());
+
+  test("takes no dot in its name, and the error says so", () => {
+    const { folder } = bpffs;
+    using loaded = Pinned.load({ pinRoot: folder });
+    const { shared_counts, private_total } = loaded.maps;
+    const why = (name: string): string => `EPERM (a BPF file system takes no dot in names, as "${name}" has)`;
+    expect(thrownBy(() => private_total.pin(`${folder}/a.b`)).message).toBe(`map private_total: pin: ${why("a.b")}`);
+    expect(thrownBy(() => private_total.pin(`${folder}/v1.2/a`)).message).toBe(
+      `map private_total: pin: ${why("v1.2")}`,
+    );
+    expect(thrownBy(() => Pinned.maps.shared_counts.openPinned(`${folder}/a.b`)).message).toBe(
+      `map shared_counts: openPinned: ${why("a.b")}`,
+    );
+    expect(thrownBy(() => openLink(`${folder}/a.b`)).message).toBe(`link ${folder}/a.b: openLink: ${why("a.b")}`);
+    expect(shared_counts.info.id).toBeGreaterThan(0);
+  });
+
+  test("is told from directories and from files of other file systems", () => {
+    const { folder } = bpffs;
+    const open = [
+      (path: string) => Pinned.maps.shared_counts.openPinned(path),
+      (path: string) => ExecveCounter.progs.handle_execve.openPinned(path),
+      openLink,
+    ];
+    for (const openAt of open) {
+      expect(thrownBy(() => openAt(folder)).message).toMatch(`EACCES (${folder} is a directory, not a pin)`);
+      expect(thrownBy(() => openAt("/etc/passwd")).message).toMatch(
+        "EACCES (/etc/passwd is no pin: it is in no BPF file system)",
+      );
+      expect(thrownBy(() => openAt(`${folder}/none`)).message).toMatch(`ENOENT (nothing is pinned at ${folder}/none)`);
+      expect(thrownBy(() => openAt("/etc/passwd/x")).message).toMatch("ENOTDIR (/etc/passwd is no directory)");
+    }
+  });
+
+  test("that this process may not have says whose it is", () => {
+    const { folder } = bpffs;
+    using loaded = Pinned.load({ pinRoot: folder });
+    mkdirSync(`${folder}/closed`, { mode: 0o700 });
+    loaded.maps.private_total.pin(`${folder}/closed/total`);
+    chmodSync(folder, 0o755);
+    const program = `
+      import { HashMap, u32 } from "@ebpf-skel/runtime";
+      import { Pinned } from "./fixtures/pinned.skel.ts";
+      say(() => Pinned.maps.shared_counts.openPinned("${folder}/shared_counts"));
+      say(() => Pinned.maps.shared_counts.openPinned("${folder}/closed/total"));
+      using map = HashMap.create({ key: u32, value: u32, maxEntries: 1 });
+      say(() => map.pin("${folder}/mine"));
+      say(() => map.pin("${folder}/closed/mine"));
+    `;
+    const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const rights = ["--inh-caps=-all,+bpf", "--ambient-caps=-all,+bpf"];
+    const said = saidBy(program, { prefix: [...prefix, ...rights] });
+    const closed = `this process may not enter ${folder}/closed: its mode is 0700, its owner user 0`;
+    expect(said.map((line) => (line as Error).message)).toEqual([
+      `map shared_counts: openPinned: EACCES (this process may not read and write ${folder}/shared_counts: its mode is 0600, its owner user 0)`,
+      `map shared_counts: openPinned: EACCES (${closed})`,
+      `map hash: pin: EACCES (this process may not write to ${folder}: its mode is 0755, its owner user 0)`,
+      `map hash: pin: EACCES (${closed})`,
+    ]);
+    rmSync(`${folder}/closed`, { recursive: true });
   });
 });
