@@ -2,7 +2,8 @@
 // link for a filter: it stays when this process ends without detaching it.
 
 import { EEXIST, ENODEV, ENOENT, EINVAL } from "../library/errno.ts";
-import { hasFilters } from "../library/netlink.ts";
+import { deviceName } from "../library/host.ts";
+import { hasFilters, ingressQdisc } from "../library/netlink.ts";
 import { withLog } from "../library/print.ts";
 import type { Library } from "../library.ts";
 import { makeLink } from "../link.ts";
@@ -55,11 +56,18 @@ export function attachTc(core: ProgramCore, given: TcOptions): Attached {
   };
   const opts = filterOf(wanted.handle, wanted.priority);
   opts.setS32(tcOpts.fd, useProgram(core));
-  const qdisc = takeQdisc(core, ifindex);
+  const qdisc = takeQdisc(core, ifindex, given.hook);
   const { result, syscall, log } = callTc(library, "bpf_tc_attach", hook, opts);
   if (result < 0) {
     qdisc.release(true);
-    throw attachFailure(core, syscall, `${ifindex}`, -result, log);
+    throw attachFailure(
+      core,
+      syscall,
+      `${ifindex}`,
+      -result,
+      log,
+      -result === EEXIST ? taken(given, wanted) : undefined,
+    );
   }
   const handle = opts.u32(tcOpts.handle);
   const priority = opts.u32(tcOpts.priority);
@@ -95,6 +103,10 @@ export function attachTc(core: ProgramCore, given: TcOptions): Attached {
   return makeLink(core, withoutLink(info, detach, replace));
 }
 
+function taken({ hook }: TcOptions, { handle, priority }: { handle: number; priority: number }): string {
+  return `there is a filter with handle ${handle} and priority ${priority} at ${hook} already: choose another, or detach it`;
+}
+
 /** Of each filter of ours in a qdisc, what tells whether it is there. */
 type Filters = Set<() => boolean>;
 
@@ -115,13 +127,21 @@ function anyIn(filters: Filters | undefined): boolean {
 }
 
 /** Makes the qdisc where there is none. */
-function takeQdisc(core: ProgramCore, ifindex: number): Qdisc {
+function takeQdisc(core: ProgramCore, ifindex: number, point: TcOptions["hook"]): Qdisc {
   const { library } = core.owner;
   const key = `${process.getBuiltinModule("node:fs").readlinkSync("/proc/thread-self/ns/net")} ${ifindex}`;
   const hook = hookOf(ifindex, bothPoints);
   const syscall = "bpf_tc_hook_create";
   const { result, log } = withLog(library, () => library.fn(syscall)(at(hook)), hook);
   if (result < 0 && result !== -EEXIST) throw attachFailure(core, syscall, `${ifindex}`, -result, log);
+  // The kernel would put a filter for egress at ingress: this qdisc has no other hook.
+  if (result === -EEXIST && point === "egress" && ingressQdisc(ifindex) === "ingress") {
+    const dev = deviceName(ifindex) ?? "DEVICE";
+    const why =
+      `${dev} has an ingress qdisc, which has no egress, where clsact has: ` +
+      `remove it, tc qdisc delete dev ${dev} ingress, or write SEC("tcx/egress")`;
+    throw attachFailure(core, syscall, `${ifindex}`, EEXIST, log, why);
+  }
   if (result >= 0) made.set(key, new Set());
   else if (!anyIn(made.get(key))) made.delete(key);
   const filters = made.get(key) ?? new Set();

@@ -139,12 +139,33 @@ describe("clsact", () => {
     expect(live.bss.classified).toBe(before);
   });
 
+  test("is not there beside an ingress qdisc, whose only hook takes what is for ingress alone", () => {
+    const { classify } = live.progs;
+    tc("qdisc", "add", "dev", "v0", "ingress");
+    try {
+      expect(thrownBy(() => classify.attach({ dev: "v0", hook: "egress" })).message).toBe(
+        "program classify: attach: EEXIST (v0 has an ingress qdisc, which has no egress, where clsact has: " +
+          'remove it, tc qdisc delete dev v0 ingress, or write SEC("tcx/egress"))',
+      );
+      expect(tc("filter", "show", "dev", "v0", "ingress")).toBe("");
+      const link = classify.attach({ dev: "v0", hook: "ingress" });
+      expect(tc("filter", "show", "dev", "v0", "ingress")).toContain("classify");
+      link.detach();
+      // It stays: this process did not make it.
+      expect(tc("qdisc", "show", "dev", "v0")).toContain("qdisc ingress ffff:");
+    } finally {
+      tc("qdisc", "delete", "dev", "v0", "ingress");
+    }
+    classify.attach({ dev: "v0", hook: "egress" }).detach();
+  });
+
   test("says what is wrong, and leaves nothing", () => {
     const { classify } = live.progs;
     const first = classify.attach({ dev: "lo", hook: "ingress", handle: 1, priority: 1 });
-    expect(thrownBy(() => classify.attach({ dev: "lo", hook: "ingress", handle: 1, priority: 1 }))).toMatchObject({
-      code: "EEXIST",
-    });
+    expect(thrownBy(() => classify.attach({ dev: "lo", hook: "ingress", handle: 1, priority: 1 })).message).toBe(
+      "program classify: attach: EEXIST (there is a filter with handle 1 and priority 1 at ingress already: " +
+        "choose another, or detach it)",
+    );
     first.detach();
     expect(qdiscs()).toEqual([]);
     expect(thrownBy(() => classify.attach({ dev: "none", hook: "ingress" })).message).toBe(
