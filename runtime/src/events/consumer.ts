@@ -84,6 +84,8 @@ export class Consumer<S extends EventSource> {
       throw new ValueError(`${path}: expected at least 1, got ${show(max)}`, path);
     }
     const { source } = this;
+    // The lease of a ring buffer costs two calls of the kernel, too many for a loop that polls.
+    if (source.idle && this.#reader === undefined) return 0;
     const wanted = this.#wanted(lazy, options);
     let odd = 0;
     const onUnknown = (record: UnknownRecord): void => {

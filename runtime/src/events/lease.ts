@@ -20,6 +20,8 @@ const taken: Set<number> = /*@__PURE__*/ new Set();
 export interface Lease {
   /** @throws StateError while somebody else has it */
   take(): void;
+  /** Whether another handle of this thread has it. */
+  readonly isElsewhere: boolean;
   /** To be called before the descriptor is closed. */
   giveBack(): void;
 }
@@ -29,7 +31,11 @@ export function leaseOf(map: MapCore): Lease {
   const fd = map.use();
   const { id } = map;
   const set = locker(fd, id);
+  let mine = false;
   return {
+    get isElsewhere() {
+      return !mine && taken.has(id);
+    },
     take() {
       if (taken.has(id)) {
         throw new StateError(
@@ -42,9 +48,11 @@ export function leaseOf(map: MapCore): Lease {
         );
       }
       taken.add(id);
+      mine = true;
     },
     giveBack() {
       taken.delete(id);
+      mine = false;
       set(F_UNLCK);
     },
   };

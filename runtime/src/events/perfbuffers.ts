@@ -114,6 +114,9 @@ export class PerfBuffers implements EventSource {
     this.halted = true;
   }
 
+  /** There is no lock to save. */
+  readonly idle = false;
+
   get ready(): boolean {
     return this.#buffers.some((buffer) => buffer.ready);
   }

@@ -61,7 +61,8 @@ export class RingBuffer implements EventSource {
   /** Of the pass: where it is, where it ends, and what it has published. They wrap as 32-bit integers do. */
   #at = 0;
   #end = 0;
-  #published = 0;
+  /** No position before the first pass: those are multiples of 8. */
+  #published = -1;
 
   constructor(map: MapCore) {
     const size = dataSize(map);
@@ -170,6 +171,13 @@ export class RingBuffer implements EventSource {
 
   halt(): void {
     this.halted = true;
+  }
+
+  get idle(): boolean {
+    if (!this.#open || this.#lease.isElsewhere) return false;
+    const low = this.#low;
+    const published = this.#published;
+    return Atomics.load(this.#producerLow, low) === published && Atomics.load(this.#consumerLow, low) === published;
   }
 
   get ready(): boolean {

@@ -59,6 +59,8 @@ export interface EventSource {
   readonly halted: boolean;
   /** Has the pass under way, if any, end with the record that is being read. */
   halt(): void;
+  /** Whether there is nothing to read, and nobody else has read since this handle did, as far as that can be known without a lock. */
+  readonly idle: boolean;
   /** Whether a pass would find something. */
   readonly ready: boolean;
   close(): void;
