@@ -244,6 +244,16 @@ describe("what is not written as it reads", () => {
         ["method", 0, 256],
       ]),
     },
+    "the element of an array of char16_t, for which clang writes any number": {
+      types: [INT, array(99, 1, 4)],
+      at: 2,
+      expected: array(0, 1, 4),
+    },
+    "an element that is a function": {
+      types: [INT, proto(0), func("f", 2), array(3, 1, 4)],
+      at: 4,
+      expected: array(0, 1, 4),
+    },
     "the flag of a tag that is another attribute": {
       types: [INT, raw(18, { name: "address_space(1)", flag: true, value: 1 })],
       at: 2,

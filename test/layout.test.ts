@@ -206,26 +206,65 @@ describe("readLayouts", () => {
       },
     ],
     [
-      "a member without a size makes it bytes (Rust's char is void)",
-      [struct("s", 8, [member("n", 2, 0), member("c", 0, 4)]), u32],
+      "a member without a type is bytes to the next one or the end (Rust's char, references)",
+      [struct("s", 16, [member("c", 0, 0), member("n", 2, 8), member("d", 0, 12)]), u32],
+      16,
+      { fields: ["0 void c", "8 unsigned int n", "12 void d"], padding: [], kernel: [] },
+    ],
+    [
+      "members without a type one after the other, in their order",
+      [struct("s", 24, [member("c", 0, 0), member("d", 0, 8), member("n", 2, 16)]), u32],
+      24,
+      { fields: ["0 void c", "8 void d", "16 unsigned int n"], padding: ["20+4"], kernel: [] },
+    ],
+    [
+      "functions and static members hold no data: in others' bytes, or behind the end",
+      [struct("s", 8, [member("a", 2, 0), member("K", 0, 0), member("b", 2, 4), member("get", 0, 32)]), u32],
+      8,
+      { fields: ["0 unsigned int a", "4 unsigned int b"], padding: [], kernel: [] },
+    ],
+    [
+      "of a base class and a member without a type in one place it is the base class that has the bytes",
+      [struct("s", 8, [member("K", 0, 0), member("", 0, 0), member("n", 2, 4)]), u32],
+      8,
+      { fields: ["0 void void_at_0", "4 unsigned int n"], padding: [], kernel: [] },
+    ],
+    [
+      "two members without a type in one place make it bytes",
+      [struct("s", 8, [member("get", 0, 0), member("ref", 0, 0)])],
       8,
       {
-        value: { kind: "bytes", length: 8, reason: "member c is of type void, which has no size" },
+        value: { kind: "bytes", length: 8, reason: "members get and ref have no type" },
         warnings: [
           { where: "map m", what: "key shown as bytes, its definition has key_size and no __type(key, ...)" },
-          { where: "map m", what: "value shown as bytes, member c is of type void, which has no size" },
+          { where: "map m", what: "value shown as bytes, members get and ref have no type" },
         ],
       },
     ],
     [
-      "a struct that contains such a one keeps its other members",
-      [
-        struct("outer", 12, [member("n", 3, 0), member("inner", 2, 4)]),
-        struct("inner", 8, [member("a", 3, 0), member("a", 3, 4)]),
-        u32,
-      ],
-      12,
-      { fields: ["0 unsigned int n", "4 struct inner inner"], padding: [], kernel: [] },
+      "static members that have a type make it bytes: which bytes are whose is not said",
+      [struct("s", 4, [member("total", 2, 0), member("n", 2, 0)]), u32],
+      4,
+      {
+        value: {
+          kind: "bytes",
+          length: 4,
+          reason: "members total and n share bytes (one may be a static member)",
+        },
+        warnings: [
+          { where: "map m", what: "key shown as bytes, its definition has key_size and no __type(key, ...)" },
+          {
+            where: "map m",
+            what: "value shown as bytes, members total and n share bytes (one may be a static member)",
+          },
+        ],
+      },
+    ],
+    [
+      "an empty member shares its byte",
+      [struct("s", 4, [member("e", 3, 0), member("n", 2, 0)]), u32, struct("empty", 1, [])],
+      4,
+      { fields: ["0 struct empty e", "0 unsigned int n"], padding: [], kernel: [] },
     ],
   ];
   test.each(shapes)("%s", (_, types, size, expected) => expect(shape(types, size)).toEqual(expected));

@@ -104,7 +104,21 @@ describe("readDefinition refuses", () => {
       [],
       'key type is not a pointer, got "int" (write __type(key, ...))',
     ],
-    ["a key without a size", [TYPE, member("key", 10)], [{ kind: "ptr", type: 0 }], 'key type "void" has no size'],
+    [
+      "a key without a type",
+      [TYPE, member("key", 10)],
+      [{ kind: "ptr", type: 0 }],
+      'key type "void" has no size (BTF has no such type: char16_t and references of C++ are void in it)',
+    ],
+    [
+      "a value that is only declared",
+      [TYPE, member("value", 11)],
+      [
+        { kind: "fwd", name: "event", of: "struct" },
+        { kind: "ptr", type: 10 },
+      ],
+      'value type "struct event" has no size (it is only declared: define it before the map; for C++ compile with -fstandalone-debug)',
+    ],
     [
       "a key that is too large",
       [TYPE, member("key", 11)],

@@ -3,9 +3,21 @@
 
 import { decodeTypes } from "./decode.ts";
 import { parseHeader } from "./header.ts";
-import { checkRefs } from "./refs.ts";
+import { checkRefs, isType } from "./refs.ts";
 import { resolveTypes } from "./resolve.ts";
-import type { Btf } from "./types.ts";
+import type { Btf, BtfType } from "./types.ts";
+
+/**
+ * clang writes any number as the element of an array of char16_t, char32_t or char8_t, which BTF has no types for. Libbpf
+ * before 1.3 does not look, so one that cannot be an element is void.
+ */
+function withElements(types: readonly BtfType[]): BtfType[] {
+  return types.map((type) => {
+    if (type.kind !== "array") return type;
+    const element = types[type.type];
+    return element === undefined || !isType(element.kind) ? { ...type, type: 0 } : type;
+  });
+}
 
 /**
  * Reads a .BTF section of either byte order; see {@link Btf} for what holds of the result. Throws `ERR_BTF_FORMAT` where
@@ -13,7 +25,7 @@ import type { Btf } from "./types.ts";
  */
 export function parseBtf(bytes: Uint8Array): Btf {
   const parts = parseHeader(bytes);
-  const types = decodeTypes(parts);
+  const types = withElements(decodeTypes(parts));
   checkRefs(types);
   resolveTypes(types);
   return { endian: parts.endian, types };

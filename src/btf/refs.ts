@@ -10,7 +10,8 @@ const DECLARATIONS: ReadonlySet<BtfKind> = new Set(["func", "var", "datasec", "d
 /** Kinds that a `btf_decl_tag` attribute may stand on. */
 const TAGGED: ReadonlySet<BtfKind> = new Set(["struct", "union", "typedef", "func", "var"]);
 
-const isType = (kind: BtfKind): boolean => !DECLARATIONS.has(kind);
+/** Whether a type may be made of one of this kind. */
+export const isType = (kind: BtfKind): boolean => !DECLARATIONS.has(kind);
 
 /** Throws at the first reference that is out of range or of a wrong kind. */
 export function checkRefs(types: readonly BtfType[]): void {

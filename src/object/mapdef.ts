@@ -54,8 +54,18 @@ function readType(types: Types, member: BtfMember): { readonly type: TypeId; rea
       `${member.name} type is not a pointer, got ${shown(spellType(types, member.type))} (write __type(${member.name}, ...))`,
     );
   const size = trySizeOf(types, pointer.type);
-  if (size === undefined)
-    throw refuse(`${member.name} type ${shown(spellType(types, pointer.type))} ${whyNoSize(types, pointer.type)}`);
+  if (size === undefined) {
+    const { kind } = types[skipModifiersAndTypedefs(types, pointer.type)]!;
+    const remedy =
+      kind === "fwd"
+        ? " (it is only declared: define it before the map; for C++ compile with -fstandalone-debug)"
+        : kind === "void"
+          ? " (BTF has no such type: char16_t and references of C++ are void in it)"
+          : "";
+    throw refuse(
+      `${member.name} type ${shown(spellType(types, pointer.type))} ${whyNoSize(types, pointer.type)}${remedy}`,
+    );
+  }
   return { type: pointer.type, size };
 }
 

@@ -191,11 +191,14 @@ export abstract class Numbers {
   }
   setF32(at: number, value: number): void {
     if (typeof value !== "number") refuseNumber("f32", value);
-    this.view.setFloat32(at, value, this.littleEndian);
+    // Of a NaN that was read V8 may keep the bits or not: one value has one image, as of a key.
+    if (value !== value) this.view.setUint32(at, 0x7fc00000, this.littleEndian);
+    else this.view.setFloat32(at, value, this.littleEndian);
   }
   setF64(at: number, value: number): void {
     if (typeof value !== "number") refuseNumber("f64", value);
-    this.view.setFloat64(at, value, this.littleEndian);
+    if (value !== value) this.view.setBigUint64(at, 0x7ff80000_00000000n, this.littleEndian);
+    else this.view.setFloat64(at, value, this.littleEndian);
   }
   setU128(at: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asUintN(128, value) !== value) refuseBigint("u128", value, false);
