@@ -3,6 +3,7 @@
 import { type DeclTag, declTags, skipModifiersAndTypedefs, sizeOf, trySizeOf, whyNoSize } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfStruct, BtfType, TypeId } from "../btf/types.ts";
+import { type Extent, extentOf, type Untyped, untypedFields, whyOverlap } from "./extents.ts";
 import type { FieldLayout, Hole, KernelField, Part, StructLayout, TypeName, Union } from "./layout.ts";
 import { lowerType, type Refer } from "./lower.ts";
 import { scalarOf } from "./scalar.ts";
@@ -129,96 +130,6 @@ function addMember(
 const TAG = "ebpf-skel:";
 const NO_TYPE = "BTF has no type for it";
 
-/** What of a struct's bits one member takes, from the first of its data to the last. */
-interface Extent {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Of `member`, whose fields are `fields` and `kernelFields`; undefined where it holds no data, as an empty struct. */
-function extentOf(
-  name: string,
-  fields: readonly FieldLayout[],
-  kernelFields: readonly KernelField[],
-): Extent | undefined {
-  let start = Infinity;
-  let end = 0;
-  for (const { offset, size, layout } of [
-    ...fields,
-    ...kernelFields.map((field) => ({ ...field, layout: undefined })),
-  ]) {
-    if (size === 0) continue;
-    const [bit, width] = layout?.kind === "bits" ? [layout.bit, layout.width] : [0, size * 8];
-    start = Math.min(start, offset * 8 + bit);
-    end = Math.max(end, offset * 8 + bit + width);
-  }
-  return start < end ? { name, start, end } : undefined;
-}
-
-/**
- * clang's BTF of C++ has as members what holds none of the bytes: static members, at 0, and functions, without a type and
- * at a made-up place. Static members that have a type cannot be told from the data that they seem to share bytes with.
- */
-function refuseOverlap(extents: readonly Extent[]): void {
-  const sorted = extents.toSorted((a, b) => a.start - b.start);
-  sorted.forEach((extent, i) => {
-    const before = sorted[i - 1];
-    if (before !== undefined && before.end > extent.start)
-      throw new Refusal(`members ${before.name} and ${extent.name} share bytes (one may be a static member)`);
-  });
-}
-
-/** A member without a type, and where it stands among the fields. */
-interface Untyped {
-  readonly name: string;
-  /** Whether C gives it the name: base classes have none. */
-  readonly named: boolean;
-  readonly offset: number;
-  readonly index: number;
-  readonly spelled: string;
-}
-
-/**
- * The fields of a struct's members that BTF has no type for, as references: bytes to the next member. Those that start
- * outside of the struct, or in the bytes of another member, hold no data: functions and static members.
- */
-function untypedFields(
-  struct: BtfStruct,
-  base: number,
-  untyped: readonly Untyped[],
-  extents: readonly Extent[],
-): readonly (Untyped & { readonly size: number })[] {
-  const end = base + struct.size;
-  const inside = untyped.filter(({ offset }) => offset < end);
-  if (struct.kind === "union") {
-    const known = extents.reduce((most, extent) => Math.max(most, extent.end), 0);
-    if (inside.length > 0 && known < end * 8) throw new Refusal(`member ${inside[0]!.name} has no type`);
-    return [];
-  }
-  // Of those in one place the data of others comes first, then a base class, which has no name.
-  const marks = [
-    ...extents.map((extent) => ({ start: extent.start >>> 3, end: Math.ceil(extent.end / 8), member: undefined })),
-    ...inside.map((member) => ({ start: member.offset, end: 0, member })),
-  ].sort((a, b) => a.start - b.start || Number(a.member?.named ?? false) - Number(b.member?.named ?? false));
-  const starts: number[] = [];
-  const own: (Untyped & { readonly at: number })[] = [];
-  let covered = base;
-  for (const { start, end: next, member } of marks) {
-    covered = Math.max(covered, next);
-    if (member !== undefined) {
-      if (start < covered) continue;
-      const twin = own.at(-1);
-      if (twin?.offset === start && twin.named)
-        throw new Refusal(`members ${twin.name} and ${member.name} have no type`);
-      if (twin?.offset === start) continue;
-      own.push({ ...member, at: starts.length });
-    }
-    starts.push(start);
-  }
-  return own.map((member) => ({ ...member, size: (starts[member.at + 1] ?? end) - member.offset }));
-}
-
 function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readonly Part[] {
   if (depth > MAX_DEPTH) throw new Refusal(`anonymous members nested deeper than ${MAX_DEPTH}`);
   const { types, fields, kernelFields } = walk;
@@ -245,9 +156,11 @@ function addMembers(walk: Walk, id: TypeId, base: number, depth: number): readon
     if (extent !== undefined && !isEmpty) extents.push(extent);
     return part;
   });
-  if (struct.kind === "struct") refuseOverlap(extents);
+  const overlap = struct.kind === "struct" ? whyOverlap(extents) : undefined;
+  if (overlap !== undefined) throw new Refusal(overlap);
   if (untyped.length > 0) {
     const found = untypedFields(struct, base, untyped, extents);
+    if (typeof found === "string") throw new Refusal(found);
     // From the last one on, so that the places of those before stay.
     for (const { name, offset, size, index, spelled } of found.toReversed().sort((a, b) => b.index - a.index)) {
       addField(walk, { name, offset, size, layout: { kind: "bytes", length: size, reason: NO_TYPE }, spelled });
