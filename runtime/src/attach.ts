@@ -80,6 +80,9 @@ export function whyNotPlaced({ name, kind, section }: ProgramCore): string | und
 // Their target is a matter of load, and libbpf finds what it has loaded.
 const placedByLoad: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["tracing", "freplace", "lsm"]);
 
+// libbpf's usdt.c tells programs by this map where a probe's arguments are; usdt.bpf.h defines it.
+const usdtMap = "__bpf_usdt_specs";
+
 const ownWay: ReadonlySet<ProgramKind> = /*@__PURE__*/ new Set<ProgramKind>(["iter", "uprobe", "uprobe_multi"]);
 
 /**
@@ -95,6 +98,10 @@ export function attachProgram(core: ProgramCore, options: object | undefined): L
   const way = ways[kind] as Way<ProgramKind> | undefined;
   if (elsewhere !== undefined || way === undefined) {
     throw new UnsupportedError(`program ${name}: attach: ${kind} programs have no attach of their own (${elsewhere})`);
+  }
+  if (kind === "usdt" && owner.findMap(usdtMap) === 0) {
+    const what = "the object lacks libbpf's part of USDT";
+    throw new UnsupportedError(`program ${name}: attach: ${what} (write #include <bpf/usdt.bpf.h> in its source)`);
   }
   if (options === undefined) {
     if (!placedBySection(kind, section)) {

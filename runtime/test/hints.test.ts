@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { attachHint } from "../src/attach/hints.ts";
-import { E2BIG, EACCES, EEXIST, ENOENT, ENOTDIR, EPERM } from "../src/library/errno.ts";
+import { E2BIG, EACCES, EBADF, EEXIST, EINVAL, ENOENT, ENOTDIR, EPERM, ESRCH } from "../src/library/errno.ts";
 import { pinHint, pinnedHint } from "../src/library/pinfile.ts";
 
 test("64 programs on one tracepoint or cgroup are told as the limit, and no limit is made up", () => {
@@ -11,6 +11,24 @@ test("64 programs on one tracepoint or cgroup are told as the limit, and no limi
   );
   expect(attachHint("cgroup", "/sys/fs/cgroup", E2BIG)).toMatch(/^\/sys\/fs\/cgroup has 64 programs/);
   expect(attachHint("xdp", "1", E2BIG)).toBeUndefined();
+});
+
+test("a hint for one kind of program is none for another", () => {
+  expect(attachHint("kprobe_multi", "a, b", ESRCH)).toMatch(/^not all of these are functions to probe, a, b: /);
+  // Of libbpf's ESRCH for USDT the process is but one cause.
+  expect(attachHint("usdt", `${process.execPath}:node:gc__start`, ESRCH)).toBeUndefined();
+  expect(attachHint("lsm", "file_open", EINVAL)).toBeUndefined();
+  expect(attachHint("raw_tracepoint", "sys_enter", EEXIST)).toBeUndefined();
+  expect(attachHint("flow_dissector", "/proc/self/ns/net", EEXIST)).toMatch(/^possible causes: .+; .+/);
+});
+
+test("what is no ELF file is told before libbpf's guess", () => {
+  for (const kind of ["uprobe", "uprobe_multi", "usdt"] as const) {
+    expect(attachHint(kind, "/proc/self/status:main", EBADF)).toBe("/proc/self/status is no ELF file");
+    expect(attachHint(kind, "/proc:main", EINVAL)).toBe("/proc is no ELF file");
+    expect(attachHint(kind, "/no/such:main", ENOENT)).toBe("/no/such is not there");
+    expect(attachHint(kind, process.execPath, EINVAL)).toBeUndefined();
+  }
 });
 
 test("a pin outside of BPF file systems is told as such, and not with other reasons", () => {

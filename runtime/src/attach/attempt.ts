@@ -24,20 +24,24 @@ const perfKinds: ReadonlySet<string> = /*@__PURE__*/ new Set([
   "perf_event",
 ]);
 
+/** What an attachment is for, as messages call it; `why` gives the reason for an errno where it can be found out. */
+export type Target = string | { readonly name: string; readonly why: (errno: number) => string | undefined };
+
 /**
- * The error for an attachment that failed; `target` is what messages call what it was for, `why` the reason where it was
- * found out.
+ * The error for an attachment that failed; `why` is the reason where it was found out.
  */
 export function attachFailure(
   core: ProgramCore,
   syscall: string,
-  target: string,
+  target: Target,
   errno: number,
   log?: Log,
   why?: string,
 ): Error {
   const { library, name: object } = core.owner;
-  const hint = isOutOfDescriptors(errno) ? undefined : (why ?? attachHint(core.kind, target, errno));
+  const found = why ?? (typeof target === "string" ? undefined : target.why(errno));
+  const name = typeof target === "string" ? target : target.name;
+  const hint = isOutOfDescriptors(errno) ? undefined : (found ?? attachHint(core.kind, name, errno));
   return bpfError(library, { errno, syscall, verb: "attach", object, program: core.name, hint, log });
 }
 
@@ -45,7 +49,7 @@ export function attachFailure(
 export function attempt(
   core: ProgramCore,
   syscall: string,
-  target: string,
+  target: Target,
   call: () => number,
   ...keep: readonly object[]
 ): Attached {
@@ -70,7 +74,7 @@ export interface Creation {
   /** A descriptor or the number of a device; 0: the kind has none. */
   readonly target: number;
   /** As messages call it. */
-  readonly name: string;
+  readonly name: Target;
   /** `enum bpf_attach_type` */
   readonly attachType: number;
   readonly flags?: number;

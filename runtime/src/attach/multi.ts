@@ -8,6 +8,7 @@ import { findBinary, type FunctionSymbol } from "../library/elf.ts";
 import { type Attached, attachFailure, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
 import { arrayAt, at, fail, numberOf, optionsOf, stringsOf, textOf, u64Of, wordsOf } from "./check.ts";
 import type { KprobeMultiOptions, UprobeMultiOptions } from "./options.ts";
+import { missingHook, noProcess, notInFile } from "./hints.ts";
 import { functionsOf, offsetOf } from "./symbols.ts";
 import { exampleOptions, specOf } from "./targets.ts";
 
@@ -102,7 +103,11 @@ export function attachUprobeMulti(core: ProgramCore, given: UprobeMultiOptions):
   const text = cString(path);
   return create(core, {
     target: 0,
-    name: path,
+    name: {
+      name: path,
+      why: (errno) =>
+        noProcess(pid, errno) ?? missingHook(core.kind, errno) ?? notInFile(path, [...numbers].map(Number), errno),
+    },
     attachType: attachTypeOf(core),
     // `link_create.uprobe_multi`
     fill(attr) {

@@ -3,6 +3,9 @@
 
 import { addressOf, cString, duplicate, libc } from "../native.ts";
 import { findBinary } from "../library/elf.ts";
+import { EINVAL, ENODEV, ENOENT } from "../library/errno.ts";
+import { readText, sysctl } from "../library/kernel.ts";
+import { kindOfDescriptor } from "../library/mapinfo.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import { type ProgramCore, useProgram } from "../program/core.ts";
 import { type Attached, attachFailure, attempt } from "./attempt.ts";
@@ -17,6 +20,7 @@ import type {
   UprobeOptions,
   UsdtOptions,
 } from "./options.ts";
+import { noProcess, notInFile } from "./hints.ts";
 import { functionsOf, offsetOf } from "./symbols.ts";
 import { specOf } from "./targets.ts";
 
@@ -102,13 +106,16 @@ export function attachUprobe(core: ProgramCore, given: UprobeOptions): Attached 
   useProgram(core);
   const syscall = "bpf_program__attach_uprobe_opts";
   const attach = core.owner.library.fn(syscall);
-  const target = func === undefined ? path : `${path}:${func}`;
+  const target = {
+    name: func === undefined ? path : `${path}:${func}`,
+    why: (errno: number) => noProcess(pid, errno) ?? notInFile(path, [start + offset], errno),
+  };
   const call = (): number => attach(core.pointer, pid, path, start + offset, at(opts));
   return attempt(core, syscall, target, call, opts, name ?? opts);
 }
 
 export function attachUsdt(core: ProgramCore, given: UsdtOptions): Attached {
-  const path = textOf(core, "path", given.path);
+  const path = findBinary(textOf(core, "path", given.path));
   const provider = textOf(core, "provider", given.provider);
   const name = textOf(core, "name", given.name);
   const pid = given.pid === undefined ? -1 : numberOf(core, "pid", given.pid, 1);
@@ -117,7 +124,11 @@ export function attachUsdt(core: ProgramCore, given: UsdtOptions): Attached {
   useProgram(core);
   const attach = core.owner.library.fn("bpf_program__attach_usdt");
   const call = (): number => attach(core.pointer, pid, path, provider, name, at(opts));
-  return attempt(core, "bpf_program__attach_usdt", `${path}:${provider}:${name}`, call, opts);
+  const target = {
+    name: `${path}:${provider}:${name}`,
+    why: (errno: number) => noProcess(pid, errno),
+  };
+  return attempt(core, "bpf_program__attach_usdt", target, call, opts);
 }
 
 export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Attached {
@@ -140,7 +151,11 @@ export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Att
 /** A descriptor of the same thing: the user's stays the user's. */
 function ownDescriptor(core: ProgramCore, given: unknown): number {
   const fd = duplicate(numberOf(core, "fd", given, 0));
-  return fd < 0 ? fail(core, "fd", "an open descriptor", given) : fd;
+  if (fd < 0) return fail(core, "fd", "an open descriptor", given);
+  const kind = kindOfDescriptor(fd);
+  if (kind === undefined || kind === "perf_event") return fd;
+  libc().close(fd);
+  return fail(core, "fd", "a perf event's descriptor", kind);
 }
 
 // `enum perf_type_id`
@@ -170,8 +185,38 @@ function openPerfEvent(core: ProgramCore, given: PerfEventSource): number {
   const onPid = pid === undefined ? -1 : numberOf(core, "pid", pid, 0);
   const onCpu = cpu === undefined ? -1 : numberOf(core, "cpu", cpu, 0);
   const fd = perfEventOpen(attr, onPid, onCpu);
-  if (fd < 0) throw attachFailure(core, "perf_event_open", onPid < 0 ? `cpu ${onCpu}` : `process ${onPid}`, -fd);
+  if (fd < 0) {
+    const target = onPid < 0 ? `cpu ${onCpu}` : `process ${onPid}`;
+    const why = noProcess(onPid, -fd) ?? noEvent(given, -fd);
+    throw attachFailure(core, "perf_event_open", target, -fd, undefined, why);
+  }
   return fd;
+}
+
+/** What perf_event_open(2) refuses, as far as /proc and /sys tell (kernel/events/core.c). */
+function noEvent({ type, config, cpu, frequency }: PerfEventSource, errno: number): string | undefined {
+  const most = sysctl("kernel.perf_event_max_sample_rate");
+  if (errno === EINVAL && frequency !== undefined && most !== undefined && frequency > most) {
+    return `frequency ${frequency} is above kernel.perf_event_max_sample_rate, ${most}`;
+  }
+  if ((errno === EINVAL || errno === ENODEV) && cpu !== undefined && !isOnline(cpu)) {
+    return `CPU ${cpu} is not there, or offline: see /sys/devices/system/cpu/online`;
+  }
+  if (errno !== ENOENT) return undefined;
+  const isCounter = type === "hardware" || type === "hw_cache" || type === "raw";
+  const unseen = isCounter && !process.getBuiltinModule("node:fs").existsSync("/sys/bus/event_source/devices/cpu");
+  const why = unseen ? ": the CPU's counters are not to be seen, as in many virtual machines" : "";
+  return `the kernel has no event of type ${type} with config ${config} here${why}`;
+}
+
+/** As "0-3,5" lists them. */
+function isOnline(cpu: number): boolean {
+  const ranges = readText("/sys/devices/system/cpu/online")?.split(",");
+  if (ranges === undefined) return true;
+  return ranges.some((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return cpu >= first && cpu <= last;
+  });
 }
 
 /** A u64, as a number where it is exact. */

@@ -3,6 +3,7 @@
 import { ValueError } from "../errors.ts";
 import { EINVAL } from "../library/errno.ts";
 import { idOf } from "../library/info.ts";
+import { readMapInfo } from "../library/mapinfo.ts";
 import { attachTypes } from "../abi/kernel.ts";
 import { makeLink } from "../link.ts";
 import { type Ended, kernelLink, withoutLink } from "../link/held.ts";
@@ -23,10 +24,15 @@ export function attachSockmap(core: ProgramCore, given: SockmapOptions): Attache
   const mapId = idOf(library, mapFd) ?? 0;
   // Links of sockmaps came with Linux 6.10; EINVAL is what it was before, and what is wrong is wrong for both ways.
   const linkFd = createLink(core, { target: mapFd, name: "", attachType });
+  const why = (errno: number): string | undefined => {
+    const info = errno === EINVAL ? readMapInfo(library, mapFd) : errno;
+    const isOther = typeof info !== "number" && !/^sock(map|hash)$/.test(info.type);
+    return isOther ? `map ${mapId} is of type ${info.type}, not sockmap or sockhash` : undefined;
+  };
   if (linkFd >= 0) return makeLink(core, kernelLink(core.owner.library, linkFd));
   if (linkFd !== -EINVAL) throw attachFailure(core, "BPF_LINK_CREATE", `map ${mapId}`, -linkFd);
   const result = library.fn("bpf_prog_attach")(programFd, mapFd, attachType, 0);
-  if (result < 0) throw attachFailure(core, "bpf_prog_attach", `map ${mapId}`, -result);
+  if (result < 0) throw attachFailure(core, "bpf_prog_attach", `map ${mapId}`, -result, undefined, why(-result));
   return legacy(core, mapFd, attachType, { type: "sockmap", mapId, attachType: attachTypes[attachType]! });
 }
 

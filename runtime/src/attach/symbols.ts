@@ -16,7 +16,8 @@ export function functionsOf(core: ProgramCore, path: string): readonly FunctionS
     return functionSymbols(path);
   } catch (cause) {
     const { code, errno = -ENOENT } = cause as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? `${path} is not there` : `cannot read ${path}`;
+    const why =
+      code === "ENOENT" ? `${path} is not there` : code === "EISDIR" ? `${path} is a directory` : `cannot read ${path}`;
     throw attachFailure(core, "open", path, -errno, undefined, why);
   }
 }

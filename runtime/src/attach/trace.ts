@@ -1,5 +1,7 @@
 // Programs whose target was a matter of load: what the section says, tracing with a cookie, and freplace.
 
+import { EINVAL } from "../library/errno.ts";
+import { isAtLeast, kernelRelease } from "../library/kernel.ts";
 import { useProgram, type ProgramCore } from "../program/core.ts";
 import { type Attached, attachTypeOf, attempt, create, needLibbpf } from "./attempt.ts";
 import { cookieOf, fail, handleOf, textOf } from "./check.ts";
@@ -19,7 +21,14 @@ export function attachTrace(core: ProgramCore, given: CookieOptions): Attached {
   if (cookie === 0n) return attachBySection(core);
   // Not bpf_program__attach_trace_opts, which before libbpf 1.4 knows no cookies of tp_btf.
   const attachType = attachTypeOf(core);
-  return create(core, { target: 0, name: specOf(core.section), attachType, fill: (attr) => attr.setU64(24, cookie) });
+  const since = core.section.startsWith("tp_btf") ? "6.10" : "5.19";
+  const why = (errno: number): string | undefined => {
+    const release = kernelRelease();
+    const isOld = errno === EINVAL && !isAtLeast(release, since);
+    return isOld ? `a cookie for SEC("${core.section}") needs Linux >= ${since}, this is ${release}` : undefined;
+  };
+  const name = { name: specOf(core.section), why };
+  return create(core, { target: 0, name, attachType, fill: (attr) => attr.setU64(24, cookie) });
 }
 
 export function attachFreplace(core: ProgramCore, given: FreplaceOptions): Attached {

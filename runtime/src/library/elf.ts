@@ -62,6 +62,22 @@ function split(variable: string): readonly string[] {
   return (process.env[variable] ?? "").split(":").filter((folder) => folder !== "");
 }
 
+/** Whether a file starts as ELF files do; undefined where it cannot be read. */
+export function isElf(path: string): boolean | undefined {
+  const { closeSync, openSync, readSync } = process.getBuiltinModule("node:fs");
+  try {
+    const fd = openSync(path, "r");
+    try {
+      const start = new Uint8Array(4);
+      return readSync(fd, start, 0, 4, 0) === 4 && new TextDecoder("latin1").decode(start) === "\x7fELF";
+    } finally {
+      closeSync(fd);
+    }
+  } catch (e) {
+    return (e as NodeJS.ErrnoException).code === "EISDIR" ? false : undefined;
+  }
+}
+
 /**
  * The functions in the symbol tables of the binary at `path`; undefined when it is no ELF file of this machine's kind.
  * @throws what node:fs throws where it cannot be read

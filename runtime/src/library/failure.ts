@@ -38,6 +38,11 @@ export function bpfError(library: Library | undefined, failure: Failure): BpfErr
   return new BpfError(message, { code, errno, syscall, object, map, program, hint, log: log?.text });
 }
 
+/** What a hint says where it was not found out which of several causes it is. */
+export function possible(...causes: readonly string[]): string {
+  return `${causes.length === 1 ? "possible cause" : "possible causes"}: ${causes.join("; ")}`;
+}
+
 /** A warning of libbpf as part of a message. */
 function spoken(warning: string | undefined): string | undefined {
   return warning

@@ -89,6 +89,21 @@ export function perfEventParanoid(): number | undefined {
   return sysctl("kernel.perf_event_paranoid");
 }
 
+// linux/magic.h
+const NSFS_MAGIC = 0x6e73_6673;
+
+/** Whether an open file is a network namespace; a namespace of another kind is one too where the kernel does not tell. */
+export function isNetns(fd: number): boolean {
+  const { readlinkSync, statfsSync } = process.getBuiltinModule("node:fs");
+  const path = `/proc/self/fd/${fd}`;
+  try {
+    // "net:[4026531840]", or the path of a bind mount
+    return statfsSync(path).type === NSFS_MAGIC && !/^(?!net:)[a-z_]+:\[/.test(readlinkSync(path));
+  } catch {
+    return false;
+  }
+}
+
 /** The name of the network device with this number, in this thread's namespace; undefined: there is none. */
 export function deviceName(ifindex: number): string | undefined {
   const name = new Uint8Array(16); // IF_NAMESIZE

@@ -28,6 +28,21 @@ export function sysctl(name: string): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+/** Whether the kernel was built with an option, CONFIG_X; undefined where its configuration is not to be seen. */
+export function kernelOption(name: string): boolean | undefined {
+  const text = zippedText("/proc/config.gz") ?? readText(`/boot/config-${kernelRelease()}`);
+  return text === undefined ? undefined : new RegExp(`^${name}=`, "m").test(text);
+}
+
+function zippedText(path: string): string | undefined {
+  try {
+    const bytes = process.getBuiltinModule("node:fs").readFileSync(path);
+    return process.getBuiltinModule("node:zlib").gunzipSync(bytes).toString();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * By how many milliseconds this process sees a clock ahead of the kernel's own: those of a time namespace differ, and BPF
  * programs know nothing of namespaces.

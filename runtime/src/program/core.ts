@@ -12,6 +12,8 @@ export interface ProgramOwner {
   readonly name: string;
   /** @throws StateError unless loaded */
   useLoaded(): void;
+  /** `struct bpf_map *` of the map with this name; 0: there is none. */
+  findMap(name: string): number;
   /** The object's memory stays until `work`, which uses it, has ended. */
   keepFor(work: Promise<unknown>): void;
 }

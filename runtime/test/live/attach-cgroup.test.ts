@@ -109,9 +109,16 @@ describe("a link of a cgroup", () => {
     beforeAll.detach();
     using _after = note_2.attach({ cgroup: cgroup.path, after: { linkId: first.id! } });
     expect(order()).toEqual([1, 2]);
-    expect(thrownBy(() => note_2.attach({ cgroup: cgroup.path, before: note_1 })).message).toBe(
-      "program note_2: attach: EINVAL (an order needs Linux 6.17, and next to a link, not a program)",
-    );
+    const wrong: [object, string][] = [
+      [{ before: note_1 }, "EINVAL (before names a program, which a cgroup has no order with: name its link)"],
+      [{ after: { linkId: 0x7fff_ffff } }, `ENOENT (after names no link that is attached to ${cgroup.path} there)`],
+      [{ expectedRevision: 4711n }, `ESTALE (${cgroup.path} has another revision than expectedRevision, 4711)`],
+    ];
+    for (const [options, message] of wrong) {
+      expect(thrownBy(() => note_2.attach({ cgroup: cgroup.path, ...options })).message).toBe(
+        `program note_2: attach: ${message}`,
+      );
+    }
   });
 
   test("ends with its cgroup, and detaching afterwards is no error", () => {

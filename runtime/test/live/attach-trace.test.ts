@@ -220,6 +220,13 @@ describe("uprobe.multi", () => {
       [{ path: libc, syms: ["getppid", "no_such"] }, /ENOENT \(\S+ has no no_such to probe/],
       [{ path: libc, pattern: "no.such*" }, /ENOENT \(\S+ has no no\.such\* to probe/],
       [{ path: "/proc/self/cmdline", syms: ["f"] }, /has no f to probe: it is no ELF file of this machine/],
+      [{ path: "/etc", syms: ["f"] }, /EISDIR \(\/etc is a directory\)/],
+      [{ path: "/etc", offsets: [0] }, /EBADF \(\/etc is no ELF file\)/],
+      [
+        { path: process.execPath, offsets: [2 ** 40] },
+        /EINVAL \(offset 0x10000000000 is behind the end of \S+, which has 0x[\da-f]+ bytes\)/,
+      ],
+      [{ path: libc, syms: ["getppid"], pid: 0x3fff_ffff }, /ESRCH \(there is no process 1073741823\)/],
     ];
     for (const [options, message] of notFound)
       expect(thrownBy(() => on_calls.attach(options)).message).toMatch(message);
@@ -258,9 +265,17 @@ describe("a perf event", () => {
       [{ type: "soft", config: 0, cpu: 0 }, /type: expected "hardware" or "software"/],
       [{ type: "software", config: -1, cpu: 0 }, /config: expected/],
       [{ type: "software", config: 0, cpu: 0, samplePeriod: 1, frequency: 1 }, /either it or samplePeriod/],
-      [{ type: "software", config: 99, cpu: 0 }, /ENOENT/],
-      [{ type: "software", config: 0, pid: 0x3fff_ffff }, /ESRCH \(there is no such process\)/],
-      [{ type: "software", config: 0, cpu: 9999 }, /EINVAL|ENODEV/],
+      [
+        { type: "software", config: 99, cpu: 0 },
+        /ENOENT \(the kernel has no event of type software with config 99 here\)/,
+      ],
+      [{ type: "software", config: 0, pid: 0x3fff_ffff }, /ESRCH \(there is no process 1073741823\)/],
+      [{ type: "software", config: 0, cpu: 9999 }, /(EINVAL|ENODEV) \(CPU 9999 is not there, or offline: see /],
+      [
+        { type: "software", config: 0, cpu: 0, frequency: 1e9 },
+        /EINVAL \(frequency 1000000000 is above kernel\.perf_event_max_sample_rate, \d+\)/,
+      ],
+      [{ fd: 0 }, /fd: expected a perf event's descriptor, got/],
     ];
     for (const [options, message] of wrong)
       expect(thrownBy(() => on_sample.attach(options as never)).message).toMatch(message);

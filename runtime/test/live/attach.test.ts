@@ -366,13 +366,31 @@ describe("programs that not every kernel can load or attach", () => {
     expect(own.bss.$at("hits").get(5)).toBe(2n);
   });
 
+  interface Usdt {
+    maps: {};
+    progs: { on_probe: Program<"usdt"> };
+    sections: {};
+    structOps: {};
+  }
+
+  test("USDT probes without libbpf's part of them", () => {
+    const lacking = (section: string): Loaded<Usdt> =>
+      skeletonOf<Usdt>(compile(`SEC("${section}") int on_probe(void *ctx) { return 0; }`), {
+        maps: {},
+        progs: { on_probe: section },
+        sections: {},
+      }).load();
+    const message =
+      "program on_probe: attach: the object lacks libbpf's part of USDT " +
+      "(write #include <bpf/usdt.bpf.h> in its source)";
+    using bare = lacking("usdt");
+    const probe = { path: "libstdc++.so.6", provider: "libstdcxx", name: "throw" };
+    expect(thrownBy(() => bare.progs.on_probe.attach(probe)).message).toBe(message);
+    using placed = lacking("usdt/libstdc++.so.6:libstdcxx:throw");
+    expect(thrownBy(() => placed.attach()).message).toContain(message);
+  });
+
   test("USDT probes", async () => {
-    interface Usdt {
-      maps: {};
-      progs: { on_probe: Program<"usdt"> };
-      sections: {};
-      structOps: {};
-    }
     const source = `
 #include <linux/ptrace.h>
 #define __TARGET_ARCH_x86
@@ -393,6 +411,15 @@ SEC("usdt") int on_probe(struct pt_regs *ctx) { return bpf_usdt_arg_cnt(ctx); }
     on_probe.attach(probe);
     expect(thrownBy(() => on_probe.attach({ ...probe, name: "no_such" })).message).toMatch(
       /^program on_probe: attach: ENOENT \(\S+ has no libstdcxx:no_such to probe/,
+    );
+    const elsewhere: [string, RegExp][] = [
+      ["/etc/passwd", /attach: \w+ \(\/etc\/passwd is no ELF file\)$/],
+      ["libno_such.so", /attach: ENOENT \(libno_such\.so is not there\)$/],
+    ];
+    for (const [path, reason] of elsewhere)
+      expect(thrownBy(() => on_probe.attach({ ...probe, path })).message).toMatch(reason);
+    expect(thrownBy(() => on_probe.attach({ ...probe, pid: 0x3fff_ffff })).message).toMatch(
+      /\(there is no process 1073741823\)$/,
     );
   });
 });
