@@ -1,7 +1,7 @@
 // One CPU's part of a perf buffer: an event of PERF_COUNT_SW_BPF_OUTPUT and the pages that it is mapped to. In: what the
 // kernel wrote; out: samples and counts of lost ones (kernel/events/ring_buffer.c, perf_event_open(2)).
 
-import { EACCES, ENODEV, EPERM } from "../library/errno.ts";
+import { EACCES, EINVAL, ENODEV, EPERM } from "../library/errno.ts";
 import { missingCapabilities, perfEventParanoid } from "../library/host.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
 import type { MapCore } from "../maps/core.ts";
@@ -15,11 +15,21 @@ import type { Run } from "./source.ts";
 const PERF_TYPE_SOFTWARE = 1;
 const PERF_COUNT_SW_BPF_OUTPUT = 10n;
 const PERF_SAMPLE_RAW = 1n << 10n;
+const PERF_FORMAT_LOST = 1n << 4n;
 const PERF_RECORD_LOST = 2;
 const PERF_RECORD_SAMPLE = 9;
 
 // `struct perf_event_attr` as of its first version, and `data_head` and `data_tail` of `struct perf_event_mmap_page`.
-const attr = { type: 0, size: 4, config: 8, sample_period: 16, sample_type: 24, wakeup_events: 48, end: 64 } as const;
+const attr = {
+  type: 0,
+  size: 4,
+  config: 8,
+  sample_period: 16,
+  sample_type: 24,
+  read_format: 32,
+  wakeup_events: 48,
+  end: 64,
+} as const;
 const positionsAt = 1024;
 
 // `struct perf_event_header` is a u32 and two u16, its last one the size of the whole record, which is less than 64 KiB.
@@ -38,6 +48,13 @@ export interface Shared {
   readonly onLost: OnLost;
 }
 
+/** An open perf event. */
+interface Event {
+  readonly fd: number;
+  /** Whether it tells how many samples it has dropped. */
+  readonly counts: boolean;
+}
+
 /** A CPU's buffer. */
 export class CpuBuffer {
   readonly cpu: number;
@@ -54,6 +71,7 @@ export class CpuBuffer {
   readonly #scratch: Memory;
   readonly #run: Run;
   readonly #onLost: OnLost;
+  readonly #counts: boolean;
   /** Up to where the kernel may overwrite. */
   #tail: number;
   /** Of the pass: where it is, where it ends, and what it has published. They wrap as 32-bit integers do, and a buffer is smaller. */
@@ -62,9 +80,10 @@ export class CpuBuffer {
   #published = 0;
   #open = true;
 
-  constructor(cpu: number, fd: number, mapping: Mapping, page: number, closeFd: CloseFd, shared: Shared) {
+  constructor(cpu: number, { fd, counts }: Event, mapping: Mapping, page: number, closeFd: CloseFd, shared: Shared) {
     this.cpu = cpu;
     this.fd = fd;
+    this.#counts = counts;
     this.#mapping = mapping;
     this.#closeFd = closeFd;
     this.#positions = new BigUint64Array(mapping.bytes.buffer, positionsAt, 2);
@@ -80,6 +99,18 @@ export class CpuBuffer {
   begin(): void {
     this.#at = this.#published = this.#tail | 0;
     this.#end = this.#open ? Atomics.load(this.#heads, this.#data.littleEndian ? 0 : 1) : this.#at;
+  }
+
+  /**
+   * How many samples the kernel has dropped so far, those included that no record tells of yet; undefined once closed, and
+   * before Linux 6.0, which does not count them for the event.
+   */
+  get dropped(): number | undefined {
+    if (!this.#open || !this.#counts) return undefined;
+    // PERF_FORMAT_LOST: the event's value and the count.
+    const values = new BigUint64Array(2);
+    const size = process.getBuiltinModule("node:fs").readSync(this.fd, values);
+    return size === values.byteLength ? Number(values[1]) : undefined;
   }
 
   /** Finds the next samples, at most `max`, and tells of lost ones on the way. */
@@ -194,13 +225,19 @@ export function openCpuBuffer(
   event.setU64(attr.sample_period, 1n);
   event.setU64(attr.sample_type, PERF_SAMPLE_RAW);
   event.setU32(attr.wakeup_events, wakeupEvents);
-  const fd = perfEventOpen(event, -1, cpu);
+  event.setU64(attr.read_format, PERF_FORMAT_LOST);
+  let fd = perfEventOpen(event, -1, cpu);
+  const counts = fd !== -EINVAL;
+  if (!counts) {
+    event.setU64(attr.read_format, 0n);
+    fd = perfEventOpen(event, -1, cpu);
+  }
   if (fd === -ENODEV) return undefined;
   if (fd < 0) throw map.failure(fd, "perf_event_open", "open", hintOf(-fd));
   const closeFd = ownFd(map.library, fd);
   const page = pageSize();
   const mapping = mapMemory(fd, (pages + 1) * page, true);
-  if (typeof mapping !== "number") return new CpuBuffer(cpu, fd, mapping, page, closeFd, shared);
+  if (typeof mapping !== "number") return new CpuBuffer(cpu, { fd, counts }, mapping, page, closeFd, shared);
   closeFd();
   const hint =
     mapping === EPERM

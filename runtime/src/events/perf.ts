@@ -12,7 +12,10 @@ import type { ConsumeOptions, EventsOptions, SubscribeOptions, Subscription, Unk
 
 /** Who hears of samples that the kernel dropped, because the CPU's buffer was full. */
 export interface LostOptions {
-  /** Called with how many, and of which CPU. */
+  /**
+   * Called with how many, and of which CPU, as the CPU's next sample that finds room tells of them: {@link PerfEventArray.lost}
+   * has those too that come after the last.
+   */
   readonly lost?: ((count: number, cpu: number) => void) | undefined;
 }
 
@@ -62,8 +65,8 @@ export interface PerfEventArray<E = Uint8Array> extends BpfMap, AsyncIterable<E>
   events(options?: EventsOptions & LostOptions): AsyncIterableIterator<E>;
   [Symbol.asyncIterator](): AsyncIterableIterator<E>;
   /**
-   * Samples that the kernel is known to have dropped, by CPU. It tells of them with the CPU's next sample that finds room: the
-   * last ones are missing until that was read.
+   * Samples that the kernel has dropped, by CPU, while the buffers are open and after they are closed. Before Linux 6.0 it
+   * tells of them only with the CPU's next sample that finds room: the last ones are missing until that was read.
    */
   lost(): readonly number[];
   /** How many samples had none of the types and no `unknown` to go to. */
@@ -119,7 +122,7 @@ class PerfHandle<E> extends PlainMap implements PerfEventArray<E> {
   }
 
   lost(): readonly number[] {
-    return [...(this.#buffers?.lost ?? [])];
+    return this.#buffers?.lost() ?? [];
   }
 
   get undecoded(): number {

@@ -30,12 +30,12 @@ export class PerfBuffers implements EventSource {
   readonly fd: number;
   /** A poll takes the note away that there is something to read (`perf_poll`). */
   readonly isLevel = false;
-  /** Dropped samples by CPU. */
-  readonly lost: number[];
+  /** Dropped samples by CPU, as records tell of them and as far as the kernel was asked. */
+  readonly #lost: number[];
   /** Hears of them too. */
   onLost: OnLost | undefined;
   readonly #count: OnLost = (lost, cpu) => {
-    this.lost[cpu]! += lost;
+    this.#lost[cpu]! += lost;
     this.onLost?.(lost, cpu);
   };
   readonly run: Run;
@@ -57,7 +57,7 @@ export class PerfBuffers implements EventSource {
     this.run = { m: scratch, at: 0, length: 0, stride: 0, cpu: 0, ...alone };
     const shared = { run: this.run, scratch, onLost: this.#count };
     const buffers: CpuBuffer[] = [];
-    this.lost = new Array<number>(cpus).fill(0);
+    this.#lost = new Array<number>(cpus).fill(0);
     this.#buffers = buffers;
     this.fd = epollCreate();
     if (this.fd < 0) throw map.failure(this.fd, "epoll_create1", "open");
@@ -117,15 +117,27 @@ export class PerfBuffers implements EventSource {
   /** There is no lock to save. */
   readonly idle = false;
 
+  /** Dropped samples by CPU; before Linux 6.0 without those that no record has told of yet. */
+  lost(): readonly number[] {
+    this.#askLost();
+    return [...this.#lost];
+  }
+
   get ready(): boolean {
     return this.#buffers.some((buffer) => buffer.ready);
   }
 
   close(): void {
+    // What no record will tell of any more.
+    this.#askLost();
     this.#open = false;
     this.halt();
     for (const buffer of this.#buffers) buffer.close();
     this.#closeFd();
+  }
+
+  #askLost(): void {
+    for (const { cpu, dropped } of this.#buffers) if (dropped !== undefined) this.#lost[cpu] = dropped;
   }
 
   #add(map: MapCore, { cpu, fd }: CpuBuffer): void {

@@ -2,12 +2,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { perfEventArray, type PerfEventArray } from "../../src/events/perf.ts";
 import { chars, list, section, struct, u32, u64, type MapSpec, type Program } from "../../src/gen1.ts";
 import type { DeepReadonly, Loaded, UnknownRecord } from "../../src/index.ts";
+import { isAtLeast } from "../../src/library/kernel.ts";
 import { saidBy, type Said } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { rejectionOf, thrownBy } from "../support/errors.ts";
@@ -354,7 +355,10 @@ describe("consume", () => {
       live.bss.control = { ...idle, burst: 1 };
       await new Promise((resolve) => setTimeout(resolve, 50));
       samples.consume(take, { lost });
-      // The kernel tells of what it dropped with the next sample of that CPU.
+      const counted = (): readonly number[] => received.map((n, cpu) => n + (samples.lost()[cpu] ?? 0));
+      // Without a record of the last losses.
+      if (isAtLeast(release(), "6.0")) expect(counted()).toEqual(live.bss.produced.map(Number));
+      // Records tell of what was dropped with the next sample of that CPU.
       for (const cpu of live.bss.produced.keys()) {
         if (live.bss.produced[cpu] === 0n) continue;
         live.bss.control = { ...idle, tgid: 0, other_tgid: 0, burst: 1 };
@@ -370,15 +374,36 @@ describe("consume", () => {
       }
       samples.consume(take, { lost });
       const produced = live.bss.produced.map(Number);
-      expect(received.map((n, cpu) => n + (samples.lost()[cpu] ?? 0))).toEqual(produced);
+      expect(counted()).toEqual(produced);
       expect(live.bss.refused.map(Number)).toEqual(produced.map((_, cpu) => samples.lost()[cpu] ?? 0));
       expect(told).toBe(samples.lost().reduce((sum, n) => sum + n, 0));
       expect(told).toBeGreaterThan(0);
       expect(wrong).toBe(0);
+      const before = samples.lost();
+      live.close();
+      expect(samples.lost()).toEqual(before);
     } finally {
       other.kill("SIGKILL");
     }
   });
+});
+
+test("what was dropped last is known without another sample, and after the buffers are closed", ({ skip }) => {
+  if (!isAtLeast(release(), "6.0")) skip("before Linux 6.0 the kernel tells of losses in records alone");
+  using live = start({ burst: 4096 });
+  const { samples } = live.maps;
+  samples.open({ pages: 1 });
+  call();
+  const sum = (numbers: readonly (number | bigint)[]): number => numbers.reduce<number>((a, b) => a + Number(b), 0);
+  let told = 0;
+  const received = samples.consume(() => {}, { lost: (count) => void (told += count) });
+  live.bss.control = idle;
+  expect(received).toBeLessThan(2 * 4096);
+  expect(received + sum(samples.lost())).toBe(sum(live.bss.produced));
+  expect(sum(samples.lost())).toBe(sum(live.bss.refused));
+  expect(told).toBeLessThan(sum(samples.lost()));
+  live.close();
+  expect(received + sum(samples.lost())).toBe(2 * 4096);
 });
 
 describe("subscribe", () => {
