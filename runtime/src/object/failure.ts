@@ -8,7 +8,7 @@ import { bpfError } from "../library/failure.ts";
 import { mapType, programType } from "../library/kernel.ts";
 import type { Log } from "../library/print.ts";
 import { type FailedMap, loadHint, lockedDown, withoutPerfmon } from "./hints.ts";
-import { lastLine } from "./lines.ts";
+import { lastLine, stackHint } from "./lines.ts";
 import { type BrokenRule, stoppedLoad } from "./rules.ts";
 import { findRefusedPin, pinnedDifference } from "./pinned.ts";
 import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
@@ -42,7 +42,8 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
     const source = lastLine(failed.bytes, refusal.program, refusal.log);
     return verifierError(errno, object, refusal, syscall, {
       source,
-      hint: lockedDown(refusal.log) ?? withoutPerfmon(refusal.log),
+      hint:
+        lockedDown(refusal.log) ?? withoutPerfmon(refusal.log) ?? stackHint(failed.bytes, refusal.program, refusal.log),
     });
   }
   const pin = findRefusedPin(printed);

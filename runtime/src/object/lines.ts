@@ -3,6 +3,15 @@
 // before the first instruction is followed has no line: it tells the instruction's number.
 
 import { hostMemory } from "../native.ts";
+import {
+  bytesOf,
+  type CodeFunction,
+  instructionSize,
+  linkedFunctions,
+  readSections,
+  type Section,
+  textAt,
+} from "./functions.ts";
 
 /** A place in the source. */
 export interface SourceLine {
@@ -52,25 +61,71 @@ function numberedLine(
   program: string,
   log: string,
 ): SourceLine | undefined {
-  const number = /^(?:unreachable|jump out of range from|back-edge from|subprog \d+ .* at) insn (\d+)/m.exec(log)?.[1];
-  const place = number === undefined ? undefined : findFunction(sections, program);
+  const place = blamedPlace(sections, program, log);
   if (place === undefined) return undefined;
-  const at = Number(number) * 8;
-  // What the program calls lies behind it in the kernel, and elsewhere in the object.
-  if (at >= place.size) return undefined;
-  const [start, offset] = [place.offset, place.offset + at];
+  const { of, offset } = place;
   const ours = infos.filter(
-    (info) => info.section === place.section && info.offset >= start && info.offset <= offset && info.text !== "",
+    (info) => info.section === of.section && info.offset >= of.offset && info.offset <= offset && info.text !== "",
   );
   const line = ours.sort((a, b) => a.offset - b.offset).at(-1);
   return line === undefined ? undefined : { place: placeOf(line), text: line.text };
 }
 
+interface Place {
+  readonly of: CodeFunction;
+  /** Of the instruction in the function's section, in bytes. */
+  readonly offset: number;
+}
+
+function blamedPlace(sections: readonly Section[], program: string, log: string): Place | undefined {
+  const number = /^(?:unreachable|jump out of range from|back-edge from|subprog \d+ .* at) insn (\d+)/m.exec(log)?.[1];
+  if (number !== undefined) return placeAt(linkedFunctions(sections, program), Number(number) * instructionSize);
+  if (!/^last insn is not an exit or jmp$/m.test(log)) return undefined;
+  const open = linkedFunctions(sections, program).find((one) => !endsWithJump(sections, one));
+  return open === undefined ? undefined : { of: open, offset: open.offset + open.size - instructionSize };
+}
+
+/** The function that has the byte `at` of what the functions are together. */
+function placeAt(functions: readonly CodeFunction[], at: number): Place | undefined {
+  let start = 0;
+  for (const of of functions) {
+    if (at < start + of.size) return { of, offset: of.offset + at - start };
+    start += of.size;
+  }
+  return undefined;
+}
+
+// BPF_EXIT, BPF_JA and its form with 32 bits
+const ends: ReadonlySet<number> = /*@__PURE__*/ new Set([0x95, 0x05, 0x06]);
+
+function endsWithJump(sections: readonly Section[], { section, offset, size }: CodeFunction): boolean {
+  return ends.has(bytesOf(sections, section)[offset + size - instructionSize]!);
+}
+
+// include/linux/filter.h, MAX_BPF_STACK
+const largestStack = 512;
+
+/**
+ * What to do about "combined stack size of 2 calls is 704. Too large" (kernel/bpf/verifier.c, `check_max_stack_depth`), with each
+ * function's part where the log tells it.
+ */
+export function stackHint(object: Uint8Array, program: string, log: string): string | undefined {
+  if (!/^combined stack size of \d+ calls is \d+\. Too large$/m.test(log)) return undefined;
+  const rule = `functions that call each other have ${largestStack} bytes of stack together`;
+  const depths = /^stack depth ([\d+]+)/m.exec(log)?.[1]?.split("+");
+  if (depths === undefined) {
+    const remedy = "move large variables into a map or a global";
+    return `${rule}: ${remedy}; with load({ logLevel: 4 }) this says how much each has`;
+  }
+  const names = linkedFunctions(readSections(object), program).map(({ name }) => name);
+  const parts = names.length === depths.length ? depths.map((depth, i) => `${names[i]} has ${depth}`) : depths;
+  return `${rule}: ${parts.join(", ")}; move large variables into a map or a global`;
+}
+
 /** All line records: `struct btf_ext_header`, then by section `struct bpf_line_info`. */
 function readLines(sections: readonly Section[]): LineInfo[] {
-  const bytesOf = (name: string): Uint8Array | undefined => sections.find((section) => section.name === name)?.bytes;
-  const [btf, ext] = [bytesOf(".BTF"), bytesOf(".BTF.ext")];
-  if (btf === undefined || ext === undefined) return [];
+  const [btf, ext] = [bytesOf(sections, ".BTF"), bytesOf(sections, ".BTF.ext")];
+  if (btf.length === 0 || ext.length === 0) return [];
   const types = hostMemory(btf);
   const strings = btf.subarray(types.u32(4) + types.u32(16));
   const m = hostMemory(ext);
@@ -97,46 +152,4 @@ function readLines(sections: readonly Section[]): LineInfo[] {
     }
   }
   return lines;
-}
-
-interface Section {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-/** Those of a 64-bit ELF file, as it numbers them. */
-function readSections(object: Uint8Array): readonly Section[] {
-  const m = hostMemory(object);
-  const headers = Number(m.u64(40));
-  const header = (index: number): { name: number; bytes: Uint8Array } => {
-    const at = headers + index * m.u16(58);
-    const start = Number(m.u64(at + 24));
-    // What has no bytes in the file may reach beyond its end.
-    return { name: m.u32(at), bytes: object.subarray(start, start + Number(m.u64(at + 32))) };
-  };
-  const names = header(m.u16(62)).bytes;
-  const all = Array.from({ length: m.u16(60) }, (_, index) => header(index));
-  return all.map(({ name, bytes }) => ({ name: textAt(names, name), bytes }));
-}
-
-/** Where the function `name` lies, by the symbols: `Elf64_Sym`. */
-function findFunction(
-  sections: readonly Section[],
-  name: string,
-): { section: string; offset: number; size: number } | undefined {
-  const bytesOf = (wanted: string): Uint8Array =>
-    sections.find((one) => one.name === wanted)?.bytes ?? new Uint8Array();
-  const [symbols, names] = [bytesOf(".symtab"), bytesOf(".strtab")];
-  const m = hostMemory(symbols);
-  for (let at = 0; at + 24 <= symbols.length; at += 24) {
-    const isFunction = (m.u8(at + 4) & 15) === 2;
-    const section = sections[m.u16(at + 6)];
-    if (!isFunction || section === undefined || textAt(names, m.u32(at)) !== name) continue;
-    return { section: section.name, offset: Number(m.u64(at + 8)), size: Number(m.u64(at + 16)) };
-  }
-  return undefined;
-}
-
-function textAt(strings: Uint8Array, at: number): string {
-  return new TextDecoder().decode(strings.subarray(at, strings.indexOf(0, at)));
 }

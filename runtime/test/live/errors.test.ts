@@ -17,6 +17,7 @@ import {
   type LpmTrieMap,
   map,
   type Program,
+  type Skeleton,
   u32,
   u64,
 } from "../../src/gen1.ts";
@@ -487,6 +488,65 @@ describe("libbpf's own words", () => {
     } finally {
       setLogger(undefined);
     }
+  });
+});
+
+describe("a verdict that the verifier gives without a line", () => {
+  interface One {
+    maps: {};
+    progs: { p: Program<"socket"> };
+    sections: {};
+    structOps: {};
+  }
+  const skeletonFor = (source: string): Skeleton<One> =>
+    skeletonOf<One>(compile(source), { maps: {}, progs: { p: "socket" }, sections: {} });
+
+  // Line 1 includes what all have.
+  test.each([
+    [
+      "a function that ends in nothing",
+      `static __attribute__((noinline, naked)) int last(int x) {
+         asm volatile("r0 = 5;");
+       }
+       static __attribute__((noinline)) int first(int x) { return last(x) + x; }
+       SEC("socket") int p(void *ctx) { return first(3) + first(4); }`,
+      /^program p: refused by the verifier, EINVAL: x\.bpf\.c:3:\d+: asm volatile\("r0 = 5;"\);: last insn is not an exit or jmp$/,
+    ],
+    [
+      "a function that has what nothing reaches",
+      `static __attribute__((noinline, naked)) int last(int x) {
+         asm volatile("r0 = 5;");
+         asm volatile("exit;");
+         asm volatile("r0 = 6;");
+         asm volatile("exit;");
+       }
+       SEC("socket") int p(void *ctx) { return last(3) + 1; }`,
+      /^program p: refused by the verifier, EINVAL: x\.bpf\.c:5:\d+: asm volatile\("r0 = 6;"\);: unreachable insn \d+$/,
+    ],
+  ])("for %s names the line", (_, source, message) => {
+    expect(thrownBy(() => skeletonFor(source).load()).message).toMatch(message);
+  });
+
+  test("for a stack that is too large says how much each function has", () => {
+    const deep = (name: string, more: string): string => `
+      static __attribute__((noinline)) int ${name}(volatile char *x) {
+        volatile char b[200];
+        for (int i = 0; i < 200; i++) b[i] = x[i & 7];
+        return b[7]${more};
+      }`;
+    const skeleton = skeletonFor(`
+      ${deep("third", "")} ${deep("second", " + third(b)")} ${deep("first", " + second(b)")}
+      SEC("socket") int p(void *ctx) { volatile char b[8] = {}; return first(b); }`);
+    const verdict = "program p: refused by the verifier, EACCES: combined stack size of 4 calls is ";
+    const rule = "functions that call each other have 512 bytes of stack together: ";
+    const { message } = thrownBy(() => skeleton.load());
+    expect(message.startsWith(verdict)).toBe(true);
+    expect(message).toContain(
+      `Too large (${rule}move large variables into a map or a global; with load({ logLevel: 4 })`,
+    );
+    expect(thrownBy(() => skeleton.load({ logLevel: 4 })).message).toMatch(
+      /p has \d+, first has 2\d\d, second has 2\d\d, third has 2\d\d; move large variables into a map or a global\)$/,
+    );
   });
 });
 
