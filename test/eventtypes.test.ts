@@ -337,7 +337,7 @@ test("an inner ring buffer that declares its type is a warning", () => {
     struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct inner); } outer SEC(".maps");`;
   const model = inspectObject(compileBpf(source(outer, "")));
   expect(warningsOf(model, "outer")).toEqual([
-    "libbpf refuses an inner map of type ringbuf with values of 16 bytes (leave its value out)",
+    "the kernel refuses an inner map of type ringbuf with values of 16 bytes (leave its value out)",
   ]);
   expect(model.maps.find(({ name }) => name === "outer")!.inner!.events).toMatchObject({ source: "declared" });
 });

@@ -82,11 +82,17 @@ describe("readSlots", () => {
   });
 
   test("leaves other maps' slots to them", () => {
-    expect(slotsOf(ofMaps, [[80, 2], [120, 2]])).toEqual({ slots: [], warnings: [] }); // prettier-ignore
+    expect(slotsOf(ofMaps, [[56, 2], [120, 2]])).toEqual({ slots: [], warnings: [] }); // prettier-ignore
   });
 
-  test("has none where there are no values", () => {
-    expect(slotsOf(ofMaps, [[88, 2]], members.slice(0, 1))).toEqual({ slots: [], warnings: [] });
+  test.each([
+    ["before the values", ofMaps, 80, members],
+    ["between two slots", ofMaps, 90, members],
+    ["where there are no values", ofMaps, 88, members.slice(0, 1)],
+    ["in a map of another type", model({ type: "hash" }), 88, members],
+  ] as const)("warns of a pointer %s", (_, map, at, own) => {
+    const warning = 'libbpf refuses a pointer in a definition, got "inner" (only .values has any)';
+    expect(slotsOf(map, [[at, 2]], own)).toEqual({ slots: [], warnings: [warning] });
   });
 
   test.each([

@@ -71,7 +71,7 @@ describe("sections", () => {
     ],
     [
       "a map that is no struct",
-      `SEC(".struct_ops") long mine = 1;`,
+      `SEC(".struct_ops") long mine = (long)on_run;`,
       {
         where: "struct_ops mine",
         what: 'libbpf refuses what is no struct with a name, got "long" (declare it as the kernel\'s struct)',

@@ -10,7 +10,7 @@ import { addressOf } from "./native.ts";
 import { closeObjectAtEnd } from "./library/threadend.ts";
 import { closeAtExit, type Disarm } from "./native/atexit.ts";
 import { loadError } from "./object/failure.ts";
-import type { BrokenRule } from "./object/rules.ts";
+import { type BrokenRule, checkCrashes } from "./object/rules.ts";
 import { type ObjectOptions, openObject } from "./object/open.ts";
 import type { LiveLink, ProgramCore, ProgramOwner } from "./program/core.ts";
 import type { StructOpsCore } from "./structops.ts";
@@ -105,10 +105,11 @@ export class BpfObject implements ProgramOwner {
   /**
    * Creates the maps and loads the programs. A libbpf object has one try: after a failure it is closed.
    * @throws VerifierError when the verifier refuses a program
+   * @throws UnsupportedError where libbpf would crash
    * @throws BpfError
    */
   load(): void {
-    this.useOpen();
+    this.#beforeLoad();
     // Where libbpf's own lines cannot be heard, the verifier's come through buffers.
     const buffers = canListen() ? [] : this.#setLogBuffers();
     const load = (): number => this.library.fn("bpf_object__load")(this.#pointer);
@@ -118,7 +119,7 @@ export class BpfObject implements ProgramOwner {
 
   /** The same on another thread. Closing meanwhile takes effect when the load has ended. */
   async loadAsync(): Promise<void> {
-    this.useOpen();
+    this.#beforeLoad();
     const buffers = this.#setLogBuffers();
     this.#phase = "loading";
     let result: number;
@@ -135,6 +136,12 @@ export class BpfObject implements ProgramOwner {
       throw new StateError(`${this.name}: closed while it was being loaded`);
     }
     this.#loaded(result, undefined, buffers);
+  }
+
+  #beforeLoad(): void {
+    this.useOpen();
+    const kinds = this.#loadable().map(({ kind }) => kind);
+    checkCrashes(this.library, this.name, this.#rules, kinds);
   }
 
   /** Whether any program, or struct_ops map, has a live link. */

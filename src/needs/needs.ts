@@ -3,6 +3,7 @@
 
 import { readPointers } from "../bytecode/pointers.ts";
 import { readReach } from "../bytecode/reach.ts";
+import { skipModifiersAndTypedefs } from "../btf/graph.ts";
 import { EXISTENCE, readCoreTypes, TYPE_ID_LOCAL } from "../btf/ext.ts";
 import type { BtfType } from "../btf/types.ts";
 import type { Elf } from "../elf/elf.ts";
@@ -125,7 +126,10 @@ export function needs(model: ObjectModel, used: Used): Need[] {
     ...ofKernelSymbols(model, used),
     ...[...used.coreTypes].map(([name, optional]) => need("type", name, "CO-RE", { optional })),
     ...model.structOps.flatMap(({ name, type, link, autocreate }) => {
-      const struct = model.types[type]!;
+      // Its type is the variable's.
+      const variable = model.types[type]!;
+      const struct =
+        model.types[skipModifiersAndTypedefs(model.types, variable.kind === "var" ? variable.type : type)]!;
       const by = `map ${name}`;
       // libbpf.c, `bpf_object_init_struct_ops`: the runtime opens no object with a section that libbpf leaves aside.
       const since = autocreate ? (link ? "1.2" : undefined) : "1.4";
@@ -190,14 +194,15 @@ function ofTarget(prefix: string, kind: string): string {
   return prefix.startsWith("tp_btf") ? "raw_tracepoint" : kind;
 }
 
-function ofMap(map: MapModel, by: string): Need[] {
+function ofMap(map: MapModel, by: string, isInner = false): Need[] {
   return [
     need("map_type", map.type, by, dated(mapSince(map.type))),
-    ...(map.type === "arena" ? [need("libbpf", ">= 1.4", by, { since: "1.4" })] : []),
+    // An inner map is only made, which every libbpf can.
+    ...(map.type === "arena" && !isInner ? [need("libbpf", ">= 1.4", by, { since: "1.4" })] : []),
     ...mapCapabilitiesOf(map.type).map((capability) => need("capability", capability, by)),
     ...flagsOf(map.flags).map(({ name, since }) => need("map_flag", name, by, dated(since))),
     ...(map.pinning === "by_name" ? [need("mount", "bpf", by)] : []),
-    ...(map.inner === undefined ? [] : ofMap(map.inner, by)),
+    ...(map.inner === undefined ? [] : ofMap(map.inner, by, true)),
   ];
 }
 

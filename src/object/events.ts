@@ -51,13 +51,6 @@ export function withEvents(
     // Programs reach inner maps by lookups: their code does not tell which.
     if (map.inner !== undefined && isEventMap(map.inner)) {
       const { inner } = map;
-      // libbpf 1.5 crashes when an inner map's value size is set, so it cannot be set back before load.
-      if (inner.valueSize !== valueSizeOf(inner))
-        source.warn({
-          where: `map ${map.name}`,
-          what: `libbpf refuses an inner map of type ${inner.type} with values of ${inner.valueSize} bytes (leave its value out)`,
-          stops: "load",
-        });
       return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
     }
     if (!isEventMap(map)) return map;

@@ -204,6 +204,10 @@ export interface ObjectModel {
   readonly strays?: readonly StrayModel[];
   /** The one function of an object that has code in `.text` alone. */
   readonly loneFunction?: string;
+  /** Names of struct_ops programs that no struct_ops map is set to. */
+  readonly unusedMembers?: readonly string[];
+  /** The struct_ops map of an object in which nothing else needs the kernel's BTF. */
+  readonly loneStructOps?: string;
   /** The BTF graph, by type id. */
   readonly types: readonly BtfType[];
   readonly warnings: readonly Warning[];

@@ -14,7 +14,7 @@ import { loneFunction, readPrograms } from "./programs.ts";
 import { readSections } from "./sections.ts";
 import { indexObject } from "./source.ts";
 import { readStrays, readUnlinked } from "./strays.ts";
-import { readStructOps } from "./structops.ts";
+import { loneStructOps, readStructOps, readUnusedMembers } from "./structops.ts";
 
 /** The BTF types of an object; `void` alone where it has none. */
 export function readTypes(bytes: Uint8Array, elf: Elf): readonly BtfType[] {
@@ -53,16 +53,21 @@ export function readObject(bytes: Uint8Array): ObjectModel {
   const unlinked = readUnlinked(source);
   const strays = readStrays(source);
   const lone = loneFunction(source);
+  const structOps = readStructOps(source);
+  const unusedMembers = readUnusedMembers(source, programs);
+  const loneOps = loneStructOps(source, bytes, structOps, programs);
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
     maps: withEvents(source, bytes, [...maps, ...legacy.map(({ map }) => map)], programs),
     programs,
     sections: [...readSections(source), ...readKconfig(source)],
-    structOps: readStructOps(source),
+    structOps,
     ...(unlinked.length > 0 && { unlinked }),
     ...(strays.length > 0 && { strays }),
     ...(lone !== undefined && { loneFunction: lone }),
+    ...(unusedMembers.length > 0 && { unusedMembers }),
+    ...(loneOps !== undefined && { loneStructOps: loneOps }),
     types,
     warnings,
   };

@@ -20,29 +20,29 @@ const POINTER_SIZE = 8;
 
 /** The filled slots of one map, by index. */
 export function readSlots(source: Source, section: ElfSection, { offset, members, map }: Placed): SlotModel[] {
-  const values = members.find(({ name }) => name === "values");
-  if (values === undefined) return [];
   const { elf, relocationsOf, warn } = source;
-  const where = `map ${map.name}`;
   const ofMaps = map.inner !== undefined || map.type.endsWith("_of_maps");
+  const values = members.at(-1)?.name === "values" ? members.at(-1) : undefined;
+  const holds = values !== undefined && (ofMaps || map.type === "prog_array");
   // `values` is an array of no length at the end of the struct: its elements lie behind it.
-  const start = offset + values.bitOffset / 8;
-  const end = symbolEnd(source, section, map.name) ?? start;
+  const start = offset + (values?.bitOffset ?? 0) / 8;
+  const end = symbolEnd(source, section, map.name) ?? offset;
+  const refuse = (what: string): undefined => {
+    warn({ where: `map ${map.name}`, what, stops: "open" });
+    return undefined;
+  };
   return relocationsOf(section)
-    .filter((relocation) => relocation.offset >= start && relocation.offset < end)
+    .filter((relocation) => relocation.offset >= offset && relocation.offset < end)
     .map((relocation): SlotModel | undefined => {
-      const index = Math.floor((relocation.offset - start) / POINTER_SIZE);
-      const { name, section: defined } = elf.symbols[relocation.symbol]!;
+      const { name, section: defined, kind } = elf.symbols[relocation.symbol]!;
+      const index = (relocation.offset - start) / POINTER_SIZE;
+      if (!holds || relocation.offset < start || !Number.isInteger(index))
+        return refuse(`libbpf refuses a pointer in a definition, got ${shown(name)} (only .values has any)`);
       const target = typeof defined === "number" ? elf.sections[defined] : undefined;
-      const fits = ofMaps ? target === section : isCode(target);
+      const fits = ofMaps ? target === section : isEntry(target) && kind === "func";
       if (fits && name !== "") return { index, name };
       const expected = ofMaps ? 'a map of SEC(".maps")' : "a program";
-      warn({
-        where,
-        what: `libbpf refuses slot ${index}: it is not ${expected}, got ${shown(name)} (change .values)`,
-        stops: "open",
-      });
-      return undefined;
+      return refuse(`libbpf refuses slot ${index}: it is not ${expected}, got ${shown(name)} (change .values)`);
     })
     .filter((slot) => slot !== undefined)
     .sort((a, b) => a.index - b.index);
@@ -53,6 +53,7 @@ function symbolEnd({ variableSymbol }: Source, section: ElfSection, name: string
   return symbol && symbol.value + symbol.size;
 }
 
-function isCode(section: ElfSection | undefined): boolean {
-  return section !== undefined && (section.flags & SHF_EXECINSTR) !== 0;
+/** Functions of `.text` are subprograms. */
+function isEntry(section: ElfSection | undefined): boolean {
+  return section !== undefined && (section.flags & SHF_EXECINSTR) !== 0 && section.name !== ".text";
 }

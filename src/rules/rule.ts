@@ -11,8 +11,8 @@ export interface Finding {
   readonly name: string;
   /** The rule in the words of who has it, and what to do. */
   readonly what: string;
-  /** What fails. */
-  readonly stops: "open" | "load";
+  /** What fails; "process" where libbpf crashes at load, which the runtime then does not begin. */
+  readonly stops: "open" | "load" | "process";
   /** Whether the object loads without the part: a program of SEC("?..."). */
   readonly optional: boolean;
   /** The first libbpf that has no such rule; absent where all have it, or the kernel. */

@@ -52,11 +52,13 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   if (difference !== undefined)
     return bpfError(library, { errno, syscall, object, where: object, map: pin?.map, hint: difference, log });
   const program = /prog '([^']+)': (?:BPF program load failed|failed to load)/.exec(printed)?.[1];
-  const map = /map '([^']+)': failed to create/.exec(printed)?.[1];
+  const unfilled = /map '([^']+)': failed to initialize slot/.exec(printed)?.[1];
+  const map = unfilled ?? /map '([^']+)': failed to create/.exec(printed)?.[1];
   const pointer = program === undefined ? 0 : failed.findProgram(program);
   const broken = stoppedLoad(library, failed.rules, {
     errno,
     map,
+    slot: unfilled !== undefined,
     program,
     mapNow: (name) => {
       const found = failed.findMap(name);
@@ -70,7 +72,7 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
   const hint = loadHint({
     errno,
     kinds,
-    map: map === undefined ? undefined : describeMap(library, failed.findMap(map)),
+    map: map === undefined || unfilled !== undefined ? undefined : describeMap(library, failed.findMap(map)),
     programType: pointer === 0 ? undefined : programType(library.fn("bpf_program__type")(pointer)),
     log: printed,
   });
