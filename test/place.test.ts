@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { placeOf, seenDiagnostics } from "../src/build/place.ts";
 import { ensureBuilt, Folder } from "./support/cli.ts";
 
@@ -139,6 +139,34 @@ describe("placeOf", () => {
     ],
   ])("%j", (flags, there) => {
     expect(placeOf("src/prog.bpf.c").flags(flags)).toEqual(there);
+  });
+
+  test("reads files of arguments, in which paths start at the user's folder", () => {
+    writeFileSync(join(home, "args"), `-Iinclude '-DTEXT="a b"' @more\n@none`);
+    writeFileSync(join(home, "more"), '-isystem\n  src\\ x -D"A B"=1');
+    expect(placeOf("src/prog.bpf.c").flags(["-Wall", "@args"])).toEqual([
+      "-Wall",
+      "-I../include",
+      '-DTEXT="a b"',
+      "-isystem",
+      "../src x",
+      "-DA B=1",
+      "@none",
+    ]);
+    writeFileSync(join(home, "args"), "-DX @args");
+    expect(placeOf("src/prog.bpf.c").flags(["@args"]).at(-1)).toBe("@args");
+  });
+
+  test("moves the folders of CPATH and its like; an empty one is the user's", () => {
+    vi.stubEnv("CPATH", `include::${home}/include:/usr/include`);
+    vi.stubEnv("C_INCLUDE_PATH", "src");
+    vi.stubEnv("CPLUS_INCLUDE_PATH", "");
+    expect(placeOf("src/prog.bpf.c").variables).toEqual({
+      CPATH: "../include:..:../include:/usr/include",
+      C_INCLUDE_PATH: "../src",
+    });
+    vi.unstubAllEnvs();
+    expect(placeOf("src/prog.bpf.c").variables).toEqual({});
   });
 
   test("makes paths of the project relative, and those of clang the user's again", () => {

@@ -13,7 +13,7 @@ import { nameOf, ntohl, ntohll, ntohs, toJson } from "../src/codec/present.ts";
 import * as scalars from "../src/codec/scalars.ts";
 import { type FastPart, type FieldTable, struct } from "../src/codec/struct.ts";
 import { fixed, tail } from "../src/codec/tail.ts";
-import { isValueError } from "../src/errors.ts";
+import { isValueError, ValueError } from "../src/errors.ts";
 import { Memory } from "../src/memory.ts";
 
 const { bool, u8, u16, u32, u64, u128, s8, s16, s32, s64, s128, f32, f64, u64n, s64n } = scalars;
@@ -733,6 +733,18 @@ describe("presentation", () => {
       new Map<unknown, unknown>([[{ id: 1n }, new Map([["a", day]])]]),
       [[{ id: "1" }, [["a", day.toISOString()]]]],
     ],
+    [
+      "typed arrays",
+      [new Uint16Array([1, 2]), new BigInt64Array([-1n]), new Float64Array([0.5])],
+      [[1, 2], ["-1"], [0.5]],
+    ],
+    ["other bytes", [new ArrayBuffer(2), new DataView(Uint8Array.of(1, 2, 3).buffer, 1)], ["0000", "0203"]],
+    ["what has a toJSON", [new URL("http://a/b"), { toJSON: () => ({ n: 1n }) }], ["http://a/b", { n: "1" }]],
+    [
+      "an object that is in another twice",
+      ((same) => ({ a: same, b: [same] }))({ n: 1n }),
+      { a: { n: "1" }, b: [{ n: "1" }] },
+    ],
     ["a Set", { all: new Set<unknown>([1n, new Set([new Uint8Array([1])])]) }, { all: ["1", ["01"]] }],
     [
       "those of another realm",
@@ -743,6 +755,16 @@ describe("presentation", () => {
     expect(toJson(value)).toEqual(json);
     expect([value].map(toJson)).toEqual([json]);
   });
+});
+
+test.each<[string, () => unknown]>([
+  ["an object", () => ((value: Record<string, unknown>) => (value["self"] = value))({})],
+  ["an array", () => ((value: unknown[]) => (value.push([value]), value))([])],
+  ["a Map", () => ((value: Map<string, unknown>) => value.set("a", value))(new Map())],
+])("toJson refuses %s that is in itself", (_, make) => {
+  expect(() => toJson(make())).toThrow(
+    new ValueError("expected a value that JSON can carry, got an object that is in itself", ""),
+  );
 });
 
 describe("toJson with enumerators' names", () => {

@@ -9,7 +9,7 @@ import { sha256 } from "../header.ts";
 import { openCache } from "./cache.ts";
 import { type Clang, compileArguments, type CompileOptions, findClang } from "./clang.ts";
 import { parseDepfile } from "./depfile.ts";
-import { placeOf, seenDiagnostics } from "./place.ts";
+import { type Place, placeOf, seenDiagnostics } from "./place.ts";
 import { type Ended, endPrograms, runProgram } from "./process.ts";
 import { hashIfAny, isFresh, readStamp, STAMPS, writeStamp } from "./stamp.ts";
 import { hasVmlinux, makeVmlinux, vmlinuxName } from "./vmlinux.ts";
@@ -81,7 +81,7 @@ export function diagnosticsOf(e: unknown): string | undefined {
 async function runClang(
   args: readonly string[],
   files: readonly string[],
-  folder: string,
+  { folder, variables }: Place,
   toolchain: Toolchain,
 ): Promise<Ended> {
   const { clang, vmlinux, colour } = toolchain;
@@ -89,7 +89,8 @@ async function runClang(
   const run = (): Promise<Ended> => {
     const more =
       vmlinux !== undefined && hasVmlinux(vmlinux) ? ["-idirafter", vmlinux, `-ffile-prefix-map=${vmlinux}/=`] : [];
-    return runProgram(clang.path, [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more, ...files], folder);
+    const all = [...(colour ? ["-fcolor-diagnostics"] : []), ...args, ...more, ...files];
+    return runProgram(clang.path, all, folder, variables);
   };
   const ended = await run();
   if (ended.status === 0 || !/vmlinux\.h' file not found/.test(ended.stderr)) return ended;
@@ -140,7 +141,7 @@ export async function compileSource(
     throw new SkelError("ERR_IO", "cannot be read, got no such file (check the path)", [displayPath(source)]);
   const place = placeOf(source);
   const args = compileArguments({ ...options, flags: place.flags(options.flags ?? []) });
-  const key = JSON.stringify([place.name, clang, args]);
+  const key = JSON.stringify([place.name, clang, args, place.variables]);
   const last = readStamp(cache, object);
   if (last?.key === key && [undefined, vmlinux].includes(last.vmlinux) && isFresh(last, object)) {
     const bytes = readObjectFile(object);
@@ -153,7 +154,7 @@ export async function compileSource(
     const [output, depfile] = [join(folder, "out.o"), join(folder, "out.d")];
     // A name like -x.c is no option.
     const files = ["-MD", "-MF", depfile, "-o", output, "-c", "--", place.name];
-    const { status, stderr } = await runClang(args, files, place.folder, toolchain);
+    const { status, stderr } = await runClang(args, files, place, toolchain);
     const diagnostics = seenDiagnostics(stderr, place);
     if (status !== 0) throw compileError(source, diagnostics);
     const bytes = readObjectFile(output);

@@ -4,6 +4,7 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { expandFiles } from "./response.ts";
 
 /** A source, as clang and as the user see it. */
 export interface Place {
@@ -13,13 +14,18 @@ export interface Place {
   readonly name: string;
   /** The user's flags, with paths as clang has to see them. */
   readonly flags: (flags: readonly string[]) => string[];
+  /** The variables of the environment that hold folders of headers, as clang has to see them. */
+  readonly variables: Readonly<Record<string, string>>;
   /** A path of clang's as the user sees it. */
   readonly seen: (path: string) => string;
 }
 
 /** Options of clang with a path, joined to them or as the next word; longer names come first. */
 const BEFORE_PATH =
-  /^(--include-directory-after=?|--include-directory=?|--include=?|--imacros=?|--sysroot=?|--embed-dir=|-isystem-after|-include-pch|-idirafter|-isysroot|-imacros|-include|-isystem|-iprefix|-iquote|-ivfsoverlay|-resource-dir=?|-I|-B|@)(.*)$/s;
+  /^(--include-directory-after=?|--include-directory=?|--include=?|--imacros=?|--sysroot=?|--embed-dir=|-isystem-after|-include-pch|-idirafter|-isysroot|-imacros|-include|-isystem|-iprefix|-iquote|-ivfsoverlay|-resource-dir=?|-I|-B)(.*)$/s;
+
+/** https://clang.llvm.org/docs/CommandGuide/clang.html#envvar-CPATH */
+const FOLDERS = ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"];
 
 function isInside(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder === "/" ? folder : `${folder}/`);
@@ -68,7 +74,8 @@ export function placeOf(source: string): Place {
   const flags = (all: readonly string[]): string[] => {
     /** The option whose path comes as the next word. */
     let waiting: string | undefined;
-    return all.map((flag) => {
+    // clang takes paths in files of arguments for paths from the folder that it runs in.
+    return expandFiles(all).map((flag) => {
       if (waiting !== undefined) {
         // `-Xclang -I -Xclang include`.
         if (flag === "-Xclang") return flag;
@@ -78,7 +85,7 @@ export function placeOf(source: string): Place {
       }
       const [, option, path] = BEFORE_PATH.exec(flag) ?? [];
       if (option === undefined || path === undefined) return flag;
-      if (path === "" && !/[@=]$/.test(option)) waiting = option;
+      if (path === "" && !option.endsWith("=")) waiting = option;
       // `-I=include` is below the sysroot.
       return path === "" || path.startsWith("=") ? flag : option + moved(path, option);
     });
@@ -91,7 +98,25 @@ export function placeOf(source: string): Place {
     return isAbsolute(source) ? real : relative(process.cwd(), real);
   };
 
-  return { folder, name: basename(source), flags, seen };
+  const variables = Object.fromEntries(
+    FOLDERS.flatMap((name) => {
+      const value = process.env[name];
+      // To clang an empty entry is the folder that it runs in; all of it empty is none.
+      return value === undefined || value === ""
+        ? []
+        : [
+            [
+              name,
+              value
+                .split(":")
+                .map((path) => moved(path, "-I"))
+                .join(":"),
+            ],
+          ];
+    }),
+  );
+
+  return { folder, name: basename(source), flags, variables, seen };
 }
 
 const COLOURS = "(?:\u001b\\[[\\d;]*[mK])*";

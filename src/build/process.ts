@@ -56,13 +56,18 @@ export function endPrograms(): void {
 }
 
 /**
- * Runs `file` to its end, in the folder `cwd` where one is given.
+ * Runs `file` to its end, in the folder `cwd` and with `variables` in its environment where they are given.
  * @throws SkelError ERR_TOOL where it cannot be started, or a signal ended it
  */
-export async function runProgram(file: string, args: readonly string[], cwd?: string): Promise<Ended> {
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  cwd?: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const { spawn } = await import("node:child_process");
   return new Promise((done, failed) => {
-    const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(file, args, { cwd, env: { ...process.env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
     running.add(child);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
