@@ -2,7 +2,19 @@
 
 import { expect, test } from "vitest";
 import { attachHint } from "../src/attach/hints.ts";
-import { E2BIG, EACCES, EBADF, EEXIST, EINVAL, ENOENT, ENOTDIR, EPERM, ESRCH } from "../src/library/errno.ts";
+import {
+  E2BIG,
+  EACCES,
+  EBADF,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  ENOTDIR,
+  EOPNOTSUPP,
+  EPERM,
+  ESRCH,
+} from "../src/library/errno.ts";
+import { tokenHint } from "../src/object/token.ts";
 import { pinHint, pinnedHint } from "../src/library/pinfile.ts";
 
 test("64 programs on one tracepoint or cgroup are told as the limit, and no limit is made up", () => {
@@ -29,6 +41,23 @@ test("what is no ELF file is told before libbpf's guess", () => {
     expect(attachHint(kind, "/no/such:main", ENOENT)).toBe("/no/such is not there");
     expect(attachHint(kind, process.execPath, EINVAL)).toBeUndefined();
   }
+});
+
+test("a BPF token that was not made is told with its reason", () => {
+  const made = (errno: number, path: string): string | undefined =>
+    tokenHint(`libbpf: object 'x': failed (-${errno}) to create BPF token from '${path}'`);
+  const opened = (errno: number, path: string): string | undefined =>
+    tokenHint(`libbpf: object 'x': failed (-${errno}) to open BPF FS mount at '${path}'`);
+  expect(opened(ENOENT, "/no/such")).toBe("no BPF token: /no/such is not there (LIBBPF_BPF_TOKEN_PATH)");
+  expect(opened(ENOTDIR, "/proc/version")).toMatch(/: \/proc\/version is no directory/);
+  expect(made(EINVAL, "/proc")).toMatch(/: \/proc is no BPF file system: mount one there/);
+  expect(made(EOPNOTSUPP, "/b")).toMatch(/: \/b is of the initial user namespace, where there are no tokens/);
+  expect(made(ENOENT, "/b")).toMatch(/: \/b is mounted without delegation: mount it with delegate_cmds/);
+  expect(made(EPERM, "/b")).toMatch(/: possible causes: /);
+  expect(made(4711, "/b")).toBeUndefined();
+  expect(
+    tokenHint("libbpf: object 'x': BPF FS at '/b' doesn't have BPF token delegation set up, skipping"),
+  ).toBeUndefined();
 });
 
 test("a pin outside of BPF file systems is told as such, and not with other reasons", () => {

@@ -12,7 +12,7 @@ export function pinHint(errno: number, file: string): string | undefined {
   const folder = folderOf(file);
   switch (errno) {
     case EPERM:
-      return dotted(file) ?? (isInBpffs(folder) === false ? outside(folder) : withoutBpf());
+      return dotted(file) ?? (isBpffs(folder) === false ? outside(folder) : withoutBpf());
     case EEXIST:
       return `${file} is there already`;
     case ENOENT:
@@ -50,8 +50,8 @@ function outside(path: string): string {
   return `${path} is in no BPF file system: use /sys/fs/bpf`;
 }
 
-/** undefined: it does not tell. */
-function isInBpffs(path: string): boolean | undefined {
+/** Whether a path is in a BPF file system; undefined where it cannot be looked at. */
+export function isBpffs(path: string): boolean | undefined {
   try {
     return process.getBuiltinModule("node:fs").statfsSync(path).type === BPF_FS_MAGIC;
   } catch {
@@ -67,7 +67,7 @@ function dotted(file: string): string | undefined {
     const name = names[i]!;
     const path = `${folder === "/" ? "" : folder}/${name}`;
     if (!existsSync(path)) {
-      const refused = name.includes(".") && isInBpffs(folder) === true;
+      const refused = name.includes(".") && isBpffs(folder) === true;
       return refused ? `a BPF file system takes no dot in names, as "${name}" has` : undefined;
     }
     folder = path;
@@ -99,7 +99,7 @@ function notEntered(folder: string): string | undefined {
 
 function notAPin(file: string): string | undefined {
   if (statOf(file)?.isDirectory() === true) return `${file} is a directory, not a pin`;
-  return isInBpffs(file) === false ? `${file} is no pin: it is in no BPF file system` : undefined;
+  return isBpffs(file) === false ? `${file} is no pin: it is in no BPF file system` : undefined;
 }
 
 function isAllowed(path: string, access: number): boolean {

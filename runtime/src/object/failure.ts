@@ -3,7 +3,7 @@
 import type { ProgramKind } from "../abi.ts";
 import type { BpfError } from "../errors.ts";
 import type { Library } from "../library.ts";
-import { errnoText, isOutOfDescriptors } from "../library/errno.ts";
+import { EPERM, errnoText, isOutOfDescriptors } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { mapType, programType } from "../library/kernel.ts";
 import type { Log } from "../library/print.ts";
@@ -11,6 +11,7 @@ import { type FailedMap, loadHint, lockedDown, withoutPerfmon } from "./hints.ts
 import { lastLine, stackHint } from "./lines.ts";
 import { type BrokenRule, stoppedLoad } from "./rules.ts";
 import { findRefusedPin, pinnedDifference } from "./pinned.ts";
+import { tokenHint, tokenLacks } from "./token.ts";
 import { findRefusal, type Refusal, verifierError } from "./verifier.ts";
 
 /** What is known of a load that failed. */
@@ -69,6 +70,8 @@ export function loadError(library: Library, failed: FailedLoad): BpfError {
       };
     },
   });
+  const token = tokenHint(printed) ?? (errno === EPERM ? tokenLacks(library) : undefined);
+  if (token !== undefined) return bpfError(library, { errno, syscall, object, where: object, hint: token, log });
   const hint = loadHint({
     errno,
     kinds,

@@ -1,7 +1,7 @@
 // What the kernel and libbpf refuse, and what the errors say of it: rights, the verifier, libbpf's own lines.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -23,10 +23,13 @@ import {
 } from "../../src/gen1.ts";
 import { isAtLeast } from "../../src/library/kernel.ts";
 import { type BpfError, isBpfError, isVerifierError, setLogger, type VerifierError } from "../../src/index.ts";
+import { openLibrary } from "../../src/library.ts";
+import { mountBpffs } from "../support/bpffs.ts";
 import { saidBy } from "../support/child.ts";
 import { compile, skeletonOf } from "../support/clang.ts";
 import { thrownBy } from "../support/errors.ts";
 import { requireKernel } from "../support/kernel.ts";
+import { where } from "../support/where.ts";
 
 requireKernel();
 
@@ -241,6 +244,50 @@ test("root of a user namespace is told that its capabilities do not count", () =
     name: "BpfError",
     message:
       "execve_counter: bpf_object__load: EPERM (this is a user namespace, whose capabilities do not count for BPF)",
+  });
+});
+
+describe("a BPF token", () => {
+  const program = `
+    import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
+    say(() => ExecveCounter.load());
+  `;
+  const failure = (path: string, prefix: readonly string[] = []): string =>
+    (saidBy(program, { prefix, env: { LIBBPF_BPF_TOKEN_PATH: path } })[0] as Error).message;
+  const { version } = openLibrary();
+  const knowsTokens = openLibrary().atLeast(1, 4);
+
+  where(knowsTokens).test("that cannot be had says why", () => {
+    const { folder, remove } = mountBpffs();
+    try {
+      const told = (code: string, why: string): string =>
+        `execve_counter: bpf_object__load: ${code} (no BPF token: ${why} (LIBBPF_BPF_TOKEN_PATH))`;
+      expect(failure("/no/such")).toBe(told("ENOENT", "/no/such is not there"));
+      expect(failure("/etc/passwd")).toBe(told("ENOTDIR", "/etc/passwd is no directory"));
+      expect(failure("/etc")).toBe(
+        told("EINVAL", "/etc is no BPF file system: mount one there, with delegate_cmds and its like"),
+      );
+      if (!isAtLeast(release(), "6.9")) return;
+      mkdirSync(join(folder, "below"));
+      expect(failure(join(folder, "below"))).toBe(
+        told("EINVAL", `${folder}/below is not where its BPF file system is mounted`),
+      );
+      expect(failure(folder)).toBe(
+        told("EOPNOTSUPP", `${folder} is of the initial user namespace, where there are no tokens: unset the variable`),
+      );
+      expect(failure(folder, ["unshare", "--user", "--map-root-user"])).toMatch(
+        /EPERM \(no BPF token: possible causes: \S+ is of another user namespace than this process; /,
+      );
+    } finally {
+      remove();
+    }
+  });
+
+  where(!knowsTokens).test("is unknown to an older libbpf, which says nothing of it", () => {
+    expect(failure("/sys/fs/bpf", ["unshare", "--user", "--map-root-user"])).toBe(
+      "execve_counter: bpf_object__load: EPERM " +
+        `(libbpf ${version} knows no BPF tokens: LIBBPF_BPF_TOKEN_PATH needs libbpf >= 1.4)`,
+    );
   });
 });
 
