@@ -6,7 +6,7 @@ import { EINVAL } from "./library/errno.ts";
 import { bpfError } from "./library/failure.ts";
 import { idOf } from "./library/info.ts";
 import type { Ended, Held } from "./link/held.ts";
-import { type LinkInfo, readLinkInfo } from "./link/info.ts";
+import { type LinkInfo, readLinkInfo, updateHint } from "./link/info.ts";
 import { pinLink, unpinLink } from "./link/pins.ts";
 import type { Program } from "./program.ts";
 import type { StructOps } from "./structops.ts";
@@ -203,11 +203,7 @@ class LinkHandle implements Link, LiveLink {
 
   #failure({ result, syscall, log }: Ended, verb: string): Error {
     const errno = -result;
-    // EINVAL is also what a kernel says that cannot update this kind of link (`link->ops->update_prog`).
-    const hint =
-      verb === "update" && errno === EINVAL
-        ? `the program is of another type, or the kernel cannot update links of ${this.#core.kind} programs`
-        : undefined;
+    const hint = verb === "update" && errno === EINVAL ? updateHint(this.info.type) : undefined;
     return bpfError(this.#library, { ...this.#where(), errno, syscall, verb, hint, log });
   }
 }

@@ -2,6 +2,8 @@
 
 import type { Library } from "../library.ts";
 import { addressOf, hostMemory } from "../native.ts";
+import { missingCapabilities, needsCapabilities } from "./host.ts";
+import { isAtLeast, kernelRelease, readText } from "./kernel.ts";
 
 /** A map as the kernel has it. */
 export interface KernelMapInfo {
@@ -73,6 +75,32 @@ export function readMapInfo(library: Library, fd: number): KernelMapInfo | numbe
     valueType: info.u32(at.btf_value_type_id),
     extra: info.u64(at.map_extra),
   };
+}
+
+/** What forbids a call for the map behind `fd`, which is not permitted (kernel/bpf/syscall.c, `map_get_sys_perms`). */
+export function accessHint(fd: number): string | undefined {
+  const info = readText(`/proc/thread-self/fdinfo/${fd}`);
+  const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info ?? "")?.[1] ?? "2", 8);
+  switch (flags & O_ACCMODE) {
+    case O_WRONLY:
+      return "the map can only be written by system calls, BPF_F_WRONLY";
+    case O_RDONLY:
+      return "the map can only be read by system calls, BPF_F_RDONLY";
+  }
+  if (isFrozen(fd)) return "the map is frozen";
+  // Before, every command of bpf(2) took it where unprivileged_bpf_disabled is set.
+  const missing = isAtLeast(kernelRelease(), "5.19") ? [] : missingCapabilities(["CAP_BPF"]);
+  return missing.length > 0 ? needsCapabilities(missing) : undefined;
+}
+
+// asm-generic/fcntl.h
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
+const O_WRONLY = 1;
+
+/** Whether no system call may change the map behind `fd` any more. */
+export function isFrozen(fd: number): boolean {
+  return /^frozen:\s*1$/m.test(readText(`/proc/thread-self/fdinfo/${fd}`) ?? "");
 }
 
 /** What a descriptor is, as /proc tells it: "bpf-map"; undefined where it tells nothing. */

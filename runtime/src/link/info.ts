@@ -90,6 +90,16 @@ function call(library: Library, fd: number, info: Memory): number {
   return library.fn("bpf_obj_get_info_by_fd")(fd, addressOf(info.u8s), addressOf(size.buffer as ArrayBuffer));
 }
 
+// Those with `update_prog` in their `struct bpf_link_ops`, and what has no link in the kernel.
+const updatable: ReadonlySet<string> = /*@__PURE__*/ new Set("cgroup iter netkit netns sockmap tcx xdp".split(" "));
+const unlinked: ReadonlySet<string> = /*@__PURE__*/ new Set("tc socket usdt lirc unknown".split(" "));
+
+/** What EINVAL says where the program of a link of `type` is to be another (kernel/bpf/syscall.c, `link_update`). */
+export function updateHint(type: string): string | undefined {
+  if (updatable.has(type)) return "the program is of another type, or for another hook";
+  return unlinked.has(type) ? undefined : `the kernel cannot update links of type ${type}`;
+}
+
 /** What the kernel says of the link behind `fd`, or a negative errno. */
 export function readLinkInfo(library: Library, fd: number): LinkInfo | number {
   const info = zeroed(infoSize);

@@ -11,7 +11,7 @@ import { type CloseFd, ownFd } from "../library/threadend.ts";
 import { checkPath } from "../maps/checks.ts";
 import type { Program } from "../program.ts";
 import { coreOf, useProgram } from "../program/core.ts";
-import { type LinkInfo, readLinkInfo } from "./info.ts";
+import { type LinkInfo, readLinkInfo, updateHint } from "./info.ts";
 
 /** What errors name. */
 type Where = { readonly object?: string; readonly program?: string; readonly where?: string };
@@ -99,8 +99,7 @@ class PinnedHandle implements PinnedLink {
     if (core === undefined) throw new ValueError(`${path}: expected a program of a loaded skeleton`, path);
     const result = this.#library.fn("bpf_link_update")(fd, useProgram(core), 0);
     if (result >= 0) return;
-    const hint =
-      result === -EINVAL ? "the program is of another type, or the kernel cannot update such links" : undefined;
+    const hint = result === -EINVAL ? updateHint(this.info.type) : undefined;
     throw this.#failure(result, "bpf_link_update", "update", hint);
   }
 

@@ -5,10 +5,10 @@ import type { Codec } from "../codec/codec.ts";
 import { type BpfError, StateError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { callAll } from "../library/callall.ts";
-import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM } from "../library/errno.ts";
-import { bpfError } from "../library/failure.ts";
+import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTSUPP, EPERM } from "../library/errno.ts";
+import { bpfError, possible } from "../library/failure.ts";
 import { possibleCpus, strideOf } from "../library/cpus.ts";
-import { readMapInfo } from "../library/mapinfo.ts";
+import { accessHint, readMapInfo } from "../library/mapinfo.ts";
 import { hintFor } from "./hints.ts";
 import type { MapInfo } from "./info.ts";
 
@@ -89,6 +89,11 @@ export interface MapSpec<H> {
   create(map: MapCore): H;
 }
 
+const elementCalls = /^bpf_map_(lookup|update|delete|get_next_key)/;
+
+/** What else takes the right to read or write the map. */
+const ownCalls: ReadonlySet<string> = /*@__PURE__*/ new Set(["mmap", "bpf_map_freeze"]);
+
 type LoadedFields = Pick<
   MapCore,
   "name" | "type" | "object" | "keySize" | "valueSize" | "rawFd" | "siblings" | "btfFd" | "mappedAt"
@@ -163,16 +168,14 @@ export class LoadedMap implements MapCore {
   }
 
   failure(result: number, syscall: string, verb: string, hint?: string): BpfError {
-    this.use();
+    const fd = this.use();
     const errno = -result;
-    return bpfError(this.library, {
-      errno,
-      syscall,
-      verb,
-      object: this.object,
-      map: this.name,
-      hint: hint ?? hintFor(this.type, errno) ?? this.#hint(errno),
-    });
+    const isElement = elementCalls.test(syscall);
+    const access = errno === EPERM && (isElement || ownCalls.has(syscall)) ? accessHint(fd) : undefined;
+    // An errno means what it means here in calls for elements alone.
+    const element = isElement ? (hintFor(this.type, errno) ?? this.#elementHint(errno)) : undefined;
+    const { library, object, name: map } = this;
+    return bpfError(library, { errno, syscall, verb, object, map, hint: hint ?? access ?? element });
   }
 
   // max_entries as the kernel has it: libbpf rounds some, and a map from a pin has its own. Neither changes any more.
@@ -183,22 +186,27 @@ export class LoadedMap implements MapCore {
     return (this.#known = info);
   }
 
-  #hint(errno: number): string | undefined {
+  #elementHint(errno: number): string | undefined {
     switch (errno) {
       case E2BIG:
+      case ENOSPC: // of LPM tries
         return `the map is full, max_entries ${this.maxEntries}`;
       case EEXIST:
         return "the key is there already";
       case ENOENT:
         return "there is no such key";
-      case EPERM:
-        return "the map is frozen or read-only, or CAP_BPF is missing";
       case EBUSY:
         return "the kernel is changing this part of the map, try again";
       case ENOMEM:
-        return "the kernel's memory limit for this cgroup is reached";
+        // kernel/bpf/hashtab.c, `prealloc_lru_pop`
+        return this.type.startsWith("lru")
+          ? "the kernel found no entry to give up for it, try again"
+          : possible("the memory limit of this process's cgroup", "the machine is short of memory");
       case EINVAL:
-        return "the kernel refuses these flags for this map";
+        return possible(
+          `flags that a map of type ${this.type} does not take`,
+          "a key or value that this map does not take",
+        );
       case ENOTSUPP:
         return `the kernel cannot do this with a map of type ${this.type}`;
       default:

@@ -4,7 +4,7 @@ import type { Codec } from "../codec/codec.ts";
 import { UnsupportedError, ValueError } from "../errors.ts";
 import { openLibrary } from "../library.ts";
 import { E2BIG, EINVAL, ENOMEM, EPERM } from "../library/errno.ts";
-import { bpfError } from "../library/failure.ts";
+import { bpfError, possible } from "../library/failure.ts";
 import { mapCapabilities, missingCapabilities, needsCapabilities } from "../library/host.ts";
 import { mapTypeNumber } from "../library/mapinfo.ts";
 import { withLog } from "../library/print.ts";
@@ -89,7 +89,7 @@ function hintOf(errno: number, type: string): string | undefined {
     case E2BIG:
       return "the map is larger than the kernel allows";
     case ENOMEM:
-      return "the kernel's memory limit for this cgroup is reached, or the map is too large";
+      return possible("the memory limit of this process's cgroup", "the map is too large");
     default:
       return undefined;
   }

@@ -1,6 +1,7 @@
 // What an errno means that the kernel gives for one kind of map: each kind has its own conditions (linux/kernel/bpf/).
 
-import { EBADF, EINVAL, ENOENT, ENOMEM, ENOSPC, EPERM } from "../library/errno.ts";
+import { EBADF, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../library/errno.ts";
+import { possible } from "../library/failure.ts";
 
 const ENODEV = 19;
 const EOVERFLOW = 75;
@@ -9,14 +10,17 @@ const EOPNOTSUPP = 95;
 
 type Hints = Readonly<Record<number, string>>;
 
-const badDescriptor = "the descriptor is not open, or not of this kind";
+const badDescriptor = possible("the descriptor is not open", "it is not of this kind");
 
 const sockets: Hints = {
   [EBADF]: badDescriptor,
   [ENOTSOCK]: "the descriptor is not a socket's",
   [ENOSPC]: "its value has 4 bytes and cannot hold a cookie: write __type(value, u64)",
-  [EOPNOTSUPP]: "the socket's state or protocol does not fit: TCP must be connected or listening, UDP bound",
-  [EINVAL]: "the socket does not fit this map, or has a user of its own (kTLS, another map's program)",
+  [EOPNOTSUPP]: possible(
+    "the socket's protocol has no place in such maps",
+    "its state: TCP must be connected or listening, UDP bound",
+  ),
+  [EINVAL]: possible("the socket does not fit this map", "it has a user of its own, as kTLS, or another map's program"),
 };
 
 const mapsOfMaps: Hints = {
@@ -26,13 +30,12 @@ const mapsOfMaps: Hints = {
 };
 
 const devices: Hints = {
-  [EINVAL]: 'there is no network device with this ifindex, or the program is not SEC("xdp/devmap")',
+  [EINVAL]: possible("there is no network device with this ifindex", 'the program is not SEC("xdp/devmap")'),
 };
 
 const storage: Hints = {
   [EBADF]: badDescriptor,
-  [ENOENT]: "there is nothing stored for it, or it is gone",
-  [EPERM]: "CAP_BPF is missing",
+  [ENOENT]: possible("nothing is stored for it", "it is gone"),
 };
 
 const attachments: Hints = { [ENOENT]: "no program that uses the map was ever attached to that cgroup" };
@@ -59,7 +62,7 @@ const hints: Readonly<Record<string, Hints>> = {
   cpumap: {
     [ENODEV]: "there is no such CPU",
     // `__cpu_map_entry_alloc` has this for everything that goes wrong.
-    [ENOMEM]: 'the program is not SEC("xdp/cpumap"), or memory is short',
+    [ENOMEM]: possible('the program is not SEC("xdp/cpumap")', "memory is short"),
     [EOVERFLOW]: "the queue is longer than 16384 packets",
   },
   cgroup_array: { [EBADF]: "not a cgroup of version 2" },

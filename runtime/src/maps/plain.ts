@@ -2,6 +2,7 @@
 // of the other kinds extend it.
 
 import { EBUSY } from "../library/errno.ts";
+import { isFrozen } from "../library/mapinfo.ts";
 import type { BpfMap, MapCore, MapSpec } from "./core.ts";
 import { describeMap, type MapInfo } from "./info.ts";
 import { pinMap, unpinMap } from "./pins.ts";
@@ -43,7 +44,9 @@ export class PlainMap implements BpfMap {
   freeze(): void {
     const result = this.#core.library.fn("bpf_map_freeze")(this.#core.use());
     if (result === 0) return;
-    const hint = result === -EBUSY ? "it is frozen already, or a process has it mapped for writing" : undefined;
+    const busy = (): string =>
+      isFrozen(this.#core.use()) ? "it is frozen already" : "a process has it mapped for writing, or writes to it now";
+    const hint = result === -EBUSY ? busy() : undefined;
     throw this.#core.failure(result, "bpf_map_freeze", "freeze", hint);
   }
 

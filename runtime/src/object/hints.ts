@@ -2,6 +2,7 @@
 
 import type { ProgramKind } from "../abi.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOMEM, ENOTSUPP, EPERM, ESRCH } from "../library/errno.ts";
+import { possible } from "../library/failure.ts";
 import {
   type Capability,
   canSeePolicies,
@@ -90,7 +91,7 @@ export function loadHint(attempt: LoadAttempt): string | undefined {
         ? "the kernel has no BTF, /sys/kernel/btf/vmlinux is missing: it needs CONFIG_DEBUG_INFO_BTF=y"
         : undefined;
     case ENOMEM:
-      return "the kernel's memory limit for this cgroup is reached, or a map is too large";
+      return possible("the memory limit of this process's cgroup", "a map is too large");
     case EAGAIN:
       return "signals kept interrupting the verifier: load again";
     case E2BIG:

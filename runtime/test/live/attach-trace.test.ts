@@ -352,7 +352,7 @@ describe("a pinned link", () => {
       opened.update(groups.progs.note_2);
       expect(opened.info).toMatchObject({ type: "cgroup", progId: groups.progs.note_2.id });
       expect(thrownBy(() => opened.update(live.progs.on_entry)).message).toBe(
-        `link ${pinned()}: update: EINVAL (the program is of another type, or the kernel cannot update such links)`,
+        `link ${pinned()}: update: EINVAL (the program is of another type, or for another hook)`,
       );
       expect(thrownBy(() => opened.update({} as never)).name).toBe("ValueError");
       opened.unpin();

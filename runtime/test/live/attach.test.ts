@@ -229,6 +229,11 @@ describe("a program's attach", () => {
     expect(after.prog_id).toBe(live.progs.pass_short.id);
     expect(thrownBy(() => live.progs.pass_all.attach({ ifindex: 0 })).name).toBe("ValueError");
     expect(thrownBy(() => link.update({} as Program)).name).toBe("ValueError");
+    const onTracepoint = live.progs.on_getpid.attach();
+    expect(thrownBy(() => onTracepoint.update(live.progs.on_getpid)).message).toBe(
+      "program on_getpid: update: EINVAL (the kernel cannot update links of type perf_event)",
+    );
+    onTracepoint.detach();
   });
 
   test("takes a cgroup, by path or descriptor", () => {

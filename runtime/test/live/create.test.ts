@@ -127,6 +127,36 @@ describe("what is refused", () => {
     expect({ name: error.name, message: error.message }).toEqual({ name, message });
   });
 
+  test("what the map's flags forbid, and no more", () => {
+    const BPF_F_RDONLY = 8;
+    const BPF_F_WRONLY = 16;
+    using readable = HashMap.create({ key: u32, value: u32, maxEntries: 2, flags: BPF_F_RDONLY });
+    expect(readable.get(1)).toBeUndefined();
+    expect(thrownBy(() => readable.set(1, 1)).message).toBe(
+      "map hash: set: EPERM (the map can only be read by system calls, BPF_F_RDONLY)",
+    );
+    using writable = HashMap.create({ key: u32, value: u32, maxEntries: 2, flags: BPF_F_WRONLY });
+    writable.set(1, 1);
+    expect(thrownBy(() => writable.get(1)).message).toBe(
+      "map hash: get: EPERM (the map can only be written by system calls, BPF_F_WRONLY)",
+    );
+    using frozen = HashMap.create({ key: u32, value: u32, maxEntries: 2 });
+    frozen.freeze();
+    expect(thrownBy(() => frozen.delete(1)).message).toBe("map hash: delete: EPERM (the map is frozen)");
+    expect(thrownBy(() => frozen.freeze()).message).toMatch(
+      /^map hash: freeze: (EPERM \(the map is frozen\)|EBUSY \(it is frozen already\))$/,
+    );
+  });
+
+  test("an LPM trie that is full", () => {
+    const key = struct<{ length: number; address: number }>("key", 8, () => ({ length: [0, u32], address: [4, u32] }));
+    using trie = LpmTrieMap.create({ key, value: u32, maxEntries: 1 });
+    trie.set({ length: 32, address: 1 }, 1);
+    expect(thrownBy(() => trie.set({ length: 32, address: 2 }, 1)).message).toMatch(
+      /: set: ENOSPC \(the map is full, max_entries 1\)$/,
+    );
+  });
+
   test("a map without the right", () => {
     const program = `
       import { HashMap, u32 } from "./runtime/src/index.ts";

@@ -399,7 +399,7 @@ describe("a map that the kernel refuses", () => {
       code: "ENOMEM",
       map: "odd",
       message:
-        "test: bpf_object__load: ENOMEM (the kernel's memory limit for this cgroup is reached, or a map is too large)",
+        "test: bpf_object__load: ENOMEM (possible causes: the memory limit of this process's cgroup; a map is too large)",
     });
   });
 

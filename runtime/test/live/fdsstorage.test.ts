@@ -48,7 +48,7 @@ describe("socket storage", () => {
     const { of_socket: storage } = live.maps;
     expect(storage.get(server)).toBeUndefined();
     expect(thrownBy(() => storage.set(server, tally, { mode: "update" })).message).toBe(
-      "map of_socket: set: ENOENT (there is nothing stored for it, or it is gone)",
+      "map of_socket: set: ENOENT (possible causes: nothing is stored for it; it is gone)",
     );
     storage.set(server, tally, { mode: "create" });
     expect(thrownBy(() => storage.set(server, tally, { mode: "create" }))).toMatchObject({ code: "EEXIST" });
@@ -121,7 +121,7 @@ describe("task storage", () => {
     await once(child, "exit");
     expect(storage.get(task)).toBeUndefined();
     expect(thrownBy(() => storage.set(task, tally)).message).toBe(
-      "map of_task: set: ENOENT (there is nothing stored for it, or it is gone)",
+      "map of_task: set: ENOENT (possible causes: nothing is stored for it; it is gone)",
     );
   });
 
