@@ -52,6 +52,15 @@ function makeOver(path: string, mode: number, owner?: number): void {
 const write = (name: string, text = "text") => writeCached(folder.at(CACHE), "objects", name, Buffer.from(text));
 const read = (name: string) => readCached(join(folder.at(CACHE), "objects", name))?.toString();
 
+test.each([
+  ["a relative XDG_CACHE_HOME", { XDG_CACHE_HOME: "cache" }, () => folder.at(HOME)],
+  ["an empty HOME", { HOME: "" }, () => expect.stringContaining("ebpf-skel-cache-")],
+  ["a relative HOME", { HOME: "here" }, () => expect.stringContaining("ebpf-skel-cache-")],
+])("%s is no place for the user's own", (_, variables, expected) => {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  expect(open("world")).toEqual({ folder: expected(), warning: undefined });
+});
+
 test("the cache is the project's, else the user's own", () => {
   expect(open()).toEqual(taken(CACHE));
   expect(open("world")).toEqual(taken(HOME));

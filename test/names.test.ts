@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { NamedLayout, TypeName } from "../src/layout/layout.ts";
+import { generate } from "../src/index.ts";
 import { assignNames, objectNameOf, pascalCase } from "../src/names/names.ts";
+import { compileBpf } from "./support/compile.ts";
 
 test.each([
   ["event", "Event"],
@@ -89,4 +91,15 @@ describe("assignNames", () => {
       }),
     );
   });
+});
+
+test("names of C with dots and dollars are those of the skeleton", async () => {
+  const object = compileBpf(`
+    int a asm("my.var") = 1; int $b = 2;
+    int p(void *ctx) asm("my.prog");
+    __attribute__((section("socket"), used)) int p(void *ctx) { return a + $b; }
+    char LICENSE[] __attribute__((section("license"), used)) = "GPL";`);
+  const text = await generate(object, { name: "dots" });
+  expect(text).toContain('progs: { "my.prog": "socket" }');
+  expect(text).toContain('section(".data", 8, { "my.var": [0, s.s32], $b: [4, s.s32] })');
 });

@@ -16,7 +16,7 @@ import {
   type Stats,
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { displayPath, SkelError } from "../errors.ts";
 import { makeFolder, replaceFile } from "../files.ts";
 
@@ -108,9 +108,10 @@ function findModules(folder: string): string | undefined {
   return parent === folder ? undefined : findModules(parent);
 }
 
-function userFolder(): string {
+/** Of this user, whatever folder it is in: by the XDG base directory specification relative paths do not count. */
+function userFolder(): string | undefined {
   const base = process.env["XDG_CACHE_HOME"];
-  return resolve(base === undefined || base === "" ? join(homedir(), ".cache") : base);
+  return [base ?? "", join(homedir(), ".cache")].find(isAbsolute);
 }
 
 let temporary: string | undefined;
@@ -129,7 +130,7 @@ function temporaryFolder(): string {
  */
 export function openCache(folder: string, names: readonly string[]): Cache {
   const modules = findModules(resolve(folder));
-  const bases = [...(modules === undefined ? [] : [join(modules, ".cache")]), userFolder()];
+  const bases = [modules && join(modules, ".cache"), userFolder()].filter((base) => base !== undefined);
   const warnings: string[] = [];
   for (const base of bases) {
     const cache = join(base, "ebpf-skel");

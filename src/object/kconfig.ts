@@ -6,7 +6,7 @@ import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import type { ElfSymbol } from "../elf/elf.ts";
 import { shown } from "../errors.ts";
-import { requireIdentifier } from "./identifier.ts";
+import { requireVariableName } from "./identifier.ts";
 import type { SectionModel, VariableModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
@@ -54,7 +54,7 @@ function readExtern({ types, warn }: Source, id: TypeId, symbols: ReadonlyMap<st
     return undefined;
   }
   const { name, type } = variable;
-  requireIdentifier("variable", name);
+  requireVariableName(name);
   const where = `extern ${name}`;
   const symbol = symbols.get(name);
   if (symbol === undefined || variable.linkage !== "extern") {

@@ -7,7 +7,7 @@ import { SHT_PROGBITS } from "../elf/abi.ts";
 import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { sectionData } from "../elf/read.ts";
 import { shown, SkelError, within } from "../errors.ts";
-import { requireMapName } from "./identifier.ts";
+import { requireKernelName } from "./identifier.ts";
 import { MAP_TYPES } from "./kernel.ts";
 import { hiddenBy } from "./maps.ts";
 import type { MapModel } from "./model.ts";
@@ -110,7 +110,7 @@ function readSection(
   return symbols
     .map((symbol) => {
       const { name, value, bind } = symbol;
-      requireMapName(name);
+      requireKernelName("map", name);
       return within(`map ${name}`, () => {
         if (value + size > section.size)
           throw new SkelError("ERR_MAP_DEF", `definition ends at byte ${value + size}, got ${section.size} bytes`);

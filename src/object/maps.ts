@@ -5,7 +5,7 @@ import { spellType } from "../btf/spell.ts";
 import type { BtfDatasec, BtfVar } from "../btf/types.ts";
 import type { ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { shown, SkelError, within } from "../errors.ts";
-import { requireMapName } from "./identifier.ts";
+import { requireKernelName } from "./identifier.ts";
 import { readDefinition } from "./mapdef.ts";
 import { readSlots } from "./slots.ts";
 import type { MapModel } from "./model.ts";
@@ -52,7 +52,7 @@ function readDatasec(source: Source, section: ElfSection, datasec: BtfDatasec): 
           "ERR_MAP_DEF",
           `section ${shown(section.name)}: type ${type} is not a variable, got ${variable.kind}`,
         );
-      requireMapName(variable.name);
+      requireKernelName("map", variable.name);
       return within(`map ${variable.name}`, () => {
         if (seen.has(variable.name)) throw new SkelError("ERR_MAP_DEF", "defined twice");
         seen.add(variable.name);

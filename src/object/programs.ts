@@ -5,7 +5,7 @@ import { idsByName } from "../btf/graph.ts";
 import { SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
 import type { ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { shown } from "../errors.ts";
-import { requireIdentifier } from "./identifier.ts";
+import { requireKernelName } from "./identifier.ts";
 import type { ProgramModel } from "./model.ts";
 import { findSec } from "./sec.ts";
 import type { Source } from "./source.ts";
@@ -27,7 +27,7 @@ export function readPrograms({ elf, types, symbolsIn, warn }: Source): ProgramMo
   return entries.flatMap((section) =>
     inSection(section).flatMap((symbol): ProgramModel[] => {
       const where = `program ${shown(symbol.name)}`;
-      requireIdentifier("program", symbol.name);
+      requireKernelName("program", symbol.name);
       if (seen.has(symbol.name)) {
         warn({ where, what: "a second program has this name; only the first is reachable by it (rename one)" });
         return [];

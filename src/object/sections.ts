@@ -6,7 +6,7 @@ import type { BtfDatasec } from "../btf/types.ts";
 import { SHT_NOBITS, SHT_PROGBITS } from "../elf/abi.ts";
 import type { ElfSection } from "../elf/elf.ts";
 import { printable, shown, SkelError, within } from "../errors.ts";
-import { requireIdentifier } from "./identifier.ts";
+import { requireVariableName } from "./identifier.ts";
 import type { SectionModel, VariableModel } from "./model.ts";
 import type { Source } from "./source.ts";
 
@@ -31,7 +31,7 @@ function readVariable(
 ): VariableModel | undefined {
   const variable = types[info.type]!;
   if (variable.kind !== "var" || variable.linkage === "static") return undefined;
-  requireIdentifier("variable", variable.name);
+  requireVariableName(variable.name);
   return within(`variable ${variable.name}`, () => {
     const symbol = variableSymbol(section, variable.name);
     if (symbol === undefined)

@@ -7,7 +7,7 @@ import type { BtfDatasec } from "../btf/types.ts";
 import type { ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { sectionData } from "../elf/read.ts";
 import { shown, SkelError } from "../errors.ts";
-import { requireMapName } from "./identifier.ts";
+import { requireKernelName } from "./identifier.ts";
 import type { ProgramModel, StructOpsModel } from "./model.ts";
 import { findSec } from "./sec.ts";
 import type { Source } from "./source.ts";
@@ -19,7 +19,7 @@ function readMap(source: Source, section: ElfSection, info: BtfDatasec["vars"][n
   const { types, variableSymbol, warn } = source;
   const variable = types[info.type]!;
   if (variable.kind !== "var") return [];
-  requireMapName(variable.name);
+  requireKernelName("map", variable.name);
   const where = `struct_ops ${variable.name}`;
   const struct = types[skipModifiersAndTypedefs(types, variable.type)]!;
   if (struct.kind !== "struct" || struct.name === "") {

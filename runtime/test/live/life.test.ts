@@ -4,7 +4,18 @@ import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Endpoint, Flow, FlowKey, Life } from "../../../fixtures/life.skel.ts";
 import { Pinned } from "../../../fixtures/pinned.skel.ts";
-import { type Codec, hash, type HashMap, lruHash, struct, u16, u32 } from "../../src/gen1.ts";
+import {
+  type Codec,
+  hash,
+  type HashMap,
+  lruHash,
+  type Program,
+  s32,
+  section,
+  struct,
+  u16,
+  u32,
+} from "../../src/gen1.ts";
 import type { Skeleton, SkeletonShape } from "../../src/index.ts";
 import { openLibrary } from "../../src/library.ts";
 import { BpfObject } from "../../src/object.ts";
@@ -255,6 +266,29 @@ describe("a map with dots in its name", () => {
     expect(existsSync(`${pins.folder}/elsewhere`)).toBe(true);
     expect(existsSync(`${pins.folder}/my_map`)).toBe(false);
   });
+});
+
+test("programs and variables have any name that clang takes and the kernel does not refuse", () => {
+  interface Named {
+    maps: {};
+    progs: { "my.prog": Program<"socket"> };
+    sections: { data: { "my.var": number; $var: number } };
+    structOps: {};
+  }
+  const named = skeletonOf<Named>(
+    compile(`int my_var asm("my.var") = 1; int $var = 2;
+      int my_prog(void *ctx) asm("my.prog"); SEC("socket") int my_prog(void *ctx) { return my_var + $var; }`),
+    {
+      maps: {},
+      progs: { "my.prog": "socket" },
+      sections: { data: section(".data", 8, { "my.var": [0, s32], $var: [4, s32] }) },
+    },
+  );
+  using open = named.open();
+  open.data.$var = 5;
+  using live = open.load();
+  expect([live.data["my.var"], live.data.$var]).toEqual([1, 5]);
+  expect(live.progs["my.prog"].run({ data: new Uint8Array(14) }).retval).toBe(6);
 });
 
 describe("a map that load takes from its pin", () => {
