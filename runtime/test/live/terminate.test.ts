@@ -9,7 +9,8 @@ requireKernel();
 
 const full = process.env["EBPF_SKEL_FULL"] === "1";
 
-// A round of each kind of work; the first of them in a worker is in `begin`.
+// A round of each kind of work. `begin` opens the skeleton before: the library's start, and Node's zlib, which unpacks the object
+// once in a worker, end the process when their worker is terminated.
 const works = `
   import { createRequire } from "node:module";
   import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
@@ -48,6 +49,7 @@ const works = `
       };
     }
     if (work === "variables") {
+      Globals.open().close();
       return () => {
         const opened = Globals.open();
         opened.rodata;
@@ -56,6 +58,7 @@ const works = `
         live.close();
       };
     }
+    if (work === "open" || work === "load") ExecveCounter.open().close();
     if (work === "open") return () => ExecveCounter.open().close();
     if (work === "load") return () => ExecveCounter.load().close();
     const counter = ExecveCounter.load();
