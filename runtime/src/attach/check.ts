@@ -6,7 +6,7 @@ import { bpfError } from "../library/failure.ts";
 import { zeroed } from "../library/syscalls.ts";
 import { show } from "../memory/refuse.ts";
 import type { Memory } from "../memory.ts";
-import { addressOf, cString, libc } from "../native.ts";
+import { addressOf, cString, lastErrno, libc } from "../native.ts";
 import type { ProgramCore } from "../program/core.ts";
 import type { CookieOptions, DeviceOptions } from "./options.ts";
 import { exampleOptions } from "./targets.ts";
@@ -67,11 +67,27 @@ export function deviceOf(core: ProgramCore, { dev, ifindex }: DeviceOptions): nu
   if (ifindex !== undefined) fail(core, "ifindex", "either it or dev", ifindex);
   const found = libc().if_nametoindex(textOf(core, "dev", dev));
   if (found !== 0) return found;
+  const errno = unnamedErrno(lastErrno());
   const { library, name: object } = core.owner;
-  const hint = `there is no network device called ${dev}`;
+  const hint = errno === ENODEV ? `there is no network device called ${dev}` : undefined;
   const syscall = "if_nametoindex";
-  throw bpfError(library, { errno: ENODEV, syscall, verb: "attach", object, program: core.name, hint });
+  throw bpfError(library, { errno, syscall, verb: "attach", object, program: core.name, hint });
 }
+
+/** Why if_nametoindex found nothing: glibc asks through a socket, and loses the errno of one that it could not open. */
+function unnamedErrno(errno: number): number {
+  if (errno === ENODEV) return errno;
+  const { close, socket } = libc();
+  const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return lastErrno();
+  close(fd);
+  return errno;
+}
+
+// <sys/socket.h>
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
 
 /** Runs `use` with a descriptor of `file`, and closes it again where this opened it. */
 export function withFd<T>(core: ProgramCore, option: string, file: unknown, use: (fd: number, name: string) => T): T {

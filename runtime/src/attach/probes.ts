@@ -3,7 +3,7 @@
 
 import { addressOf, cString, duplicate, libc } from "../native.ts";
 import { findBinary } from "../library/elf.ts";
-import { EINVAL, ENODEV, ENOENT } from "../library/errno.ts";
+import { EBADF, EINVAL, ENODEV, ENOENT } from "../library/errno.ts";
 import { readText, sysctl } from "../library/kernel.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
 import { perfEventOpen, zeroed } from "../library/syscalls.ts";
@@ -151,7 +151,8 @@ export function attachPerfEvent(core: ProgramCore, given: PerfEventOptions): Att
 /** A descriptor of the same thing: the user's stays the user's. */
 function ownDescriptor(core: ProgramCore, given: unknown): number {
   const fd = duplicate(numberOf(core, "fd", given, 0));
-  if (fd < 0) return fail(core, "fd", "an open descriptor", given);
+  if (fd === -EBADF) return fail(core, "fd", "an open descriptor", given);
+  if (fd < 0) throw attachFailure(core, "fcntl", `descriptor ${given}`, -fd);
   const kind = kindOfDescriptor(fd);
   if (kind === undefined || kind === "perf_event") return fd;
   libc().close(fd);

@@ -61,20 +61,24 @@ export function hasKernelBtf(): boolean {
   return process.getBuiltinModule("node:fs").existsSync("/sys/kernel/btf/vmlinux");
 }
 
+// linux/magic.h
+const TRACEFS_MAGIC = 0x7472_6163;
+
 /** The directory where libbpf looks for tracepoints, and whether this process may read it; undefined: not mounted. */
 export function tracefs(): { path: string; mode: string; readable: boolean } | undefined {
-  const { opendirSync, statSync } = process.getBuiltinModule("node:fs");
+  const { opendirSync, statfsSync, statSync } = process.getBuiltinModule("node:fs");
   // As libbpf's `tracefs_path`: debugfs first.
   for (const path of ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"]) {
     try {
       const mode = `0${(statSync(path).mode & 0o777).toString(8)}`;
-      if (path.endsWith("debug/tracing") || readText("/proc/self/mounts")?.includes(` ${path} `) === true) {
+      if (path.endsWith("debug/tracing") || statfsSync(path).type === TRACEFS_MAGIC) {
         try {
           // access(2) would leave CAP_DAC_READ_SEARCH aside.
           opendirSync(`${path}/events`).closeSync();
           return { path, mode, readable: true };
-        } catch {
-          return { path, mode, readable: false };
+        } catch (e) {
+          const { code } = e as NodeJS.ErrnoException;
+          return { path, mode, readable: code !== "EACCES" && code !== "EPERM" };
         }
       }
     } catch {
@@ -89,7 +93,6 @@ export function perfEventParanoid(): number | undefined {
   return sysctl("kernel.perf_event_paranoid");
 }
 
-// linux/magic.h
 const NSFS_MAGIC = 0x6e73_6673;
 
 /** Whether an open file is a network namespace; a namespace of another kind is one too where the kernel does not tell. */

@@ -2,7 +2,7 @@
 
 import { BpfError, ValueError } from "../errors.ts";
 import { type Library, openLibrary } from "../library.ts";
-import { ENOENT, EPERM } from "../library/errno.ts";
+import { EBADF, ENOENT, EPERM } from "../library/errno.ts";
 import { bpfError } from "../library/failure.ts";
 import { missingCapabilities } from "../library/host.ts";
 import { kindOfDescriptor } from "../library/mapinfo.ts";
@@ -51,7 +51,7 @@ class Opener<H> implements MapOpener<H> {
     const library = this.#enter();
     const own = duplicate(fd);
     if (own >= 0) return this.#own(library, own, `descriptor ${fd}`);
-    throw this.#failure(library, -own, "fcntl", "fromFd", `${fd} is no open descriptor`);
+    throw this.#failure(library, -own, "fcntl", "fromFd", own === -EBADF ? `${fd} is no open descriptor` : undefined);
   }
 
   #enter(): Library {

@@ -234,6 +234,106 @@ test("at every stage, want of descriptors is told as that, and with the remedy",
   expect(failed.filter(({ message }) => message.includes("program handle_execve: ")).length).toBeGreaterThan(1);
 });
 
+test("want of descriptors is told as that in every other call, none of which leaves one", () => {
+  const bytes = Buffer.from(
+    compile(`
+      struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __uint(key_size, 4); __uint(value_size, 4); } samples SEC(".maps");
+      SEC("uprobe") int probe(void *ctx) { return 0; }
+      SEC("iter/task") int each(void *ctx) { return 0; }
+      SEC("perf_event") int sample(void *ctx) { return 0; }
+      SEC("tc") int classify(struct __sk_buff *skb) { return 0; }
+      SEC("xdp") int receive(struct xdp_md *ctx) { return 2; }
+      SEC("sk_lookup") int look_up(void *ctx) { return 1; }`),
+  ).toString("base64");
+  const { folder, remove } = mountBpffs();
+  const program = `
+    import { closeSync, openSync, readlinkSync } from "node:fs";
+    import { HashMap, openLink, tracePipe, u32 } from "@ebpf-skel/runtime";
+    import { perfEventArray } from "./runtime/src/events/perf.ts";
+    import { Events } from "./fixtures/events.skel.ts";
+    import { Pinned } from "./fixtures/pinned.skel.ts";
+    import { skeletonOf } from "./runtime/test/support/clang.ts";
+    const sections = { probe: "uprobe", each: "iter/task", sample: "perf_event", classify: "tc", receive: "xdp", look_up: "sk_lookup" };
+    const table: any = { maps: { samples: perfEventArray() }, progs: sections, sections: {} };
+    const one = skeletonOf<any>(new Uint8Array(Buffer.from("${bytes}", "base64")), table);
+    const live: any = one.load();
+    const pinned = Pinned.load({ pinRoot: "${folder}" });
+    const { shared_counts } = Pinned.maps;
+    const { fd, id } = pinned.maps.shared_counts;
+    live.progs.look_up.attach({ netns: "/proc/self/ns/net" }).pin("${folder}/link");
+    const perf = live.progs.sample.attach({ type: "software", config: 0, cpu: 0 });
+    void perf;
+    const using = (loaded: any, use: (loaded: any) => void) => {
+      try {
+        use(loaded);
+      } finally {
+        loaded.close();
+      }
+    };
+    const calls: [string, () => void][] = [
+      ["create", () => HashMap.create({ key: u32, value: u32, maxEntries: 4 }).close()],
+      ["openPinned", () => shared_counts.openPinned("${folder}/shared_counts").close()],
+      ["fromId", () => shared_counts.fromId(id).close()],
+      ["fromFd", () => shared_counts.fromFd(fd).close()],
+      ["openLink", () => openLink("${folder}/link").close()],
+      ["perf buffers", () => using(one.load(), (own) => own.maps.samples.subscribe(() => {}).close())],
+      ["a ring buffer", () => using(Events.load(), (own) => own.maps.events.subscribe(() => {}).close())],
+      ["a uprobe", () => live.progs.probe.attach({ path: process.execPath, func: "main" }).detach()],
+      ["an iterator", () => using({ close: () => {} }, () => {
+        const link = live.progs.each.attach();
+        try {
+          link.read();
+        } finally {
+          link.detach();
+        }
+      })],
+      ["a perf event", () => live.progs.sample.attach({ type: "software", config: 0, cpu: 0 }).detach()],
+      ["tc", () => live.progs.classify.attach({ dev: "lo", hook: "ingress" }).detach()],
+      ["xdp", () => live.progs.receive.attach({ dev: "lo" }).detach()],
+      ["a namespace", () => live.progs.look_up.attach({ netns: "/proc/self/ns/net" }).detach()],
+      ["bpf_printk", () => tracePipe().close()],
+    ];
+    const descriptors = () => Array.from({ length: 256 }, (_, fd) => fd).filter((fd) => {
+      try {
+        return readlinkSync("/proc/self/fd/" + fd) !== "";
+      } catch {
+        return false;
+      }
+    }).length;
+    for (const [, call] of calls) call();
+    for (const [name, call] of calls) {
+      const ends: string[] = [];
+      for (const spare of [0, 1, 2, 4, 7, 11]) {
+        const held: number[] = [];
+        try {
+          for (;;) held.push(openSync("/dev/null", "r"));
+        } catch {}
+        for (let i = 0; i < spare; i++) closeSync(held.pop()!);
+        const before = descriptors();
+        try {
+          call();
+          ends.push("done");
+        } catch (e) {
+          const { code, message } = e as { code: string; message: string };
+          ends.push(message.endsWith("raise the limit, ulimit -n)") ? code : message);
+        }
+        if (descriptors() !== before) ends.push("left " + (descriptors() - before));
+        held.forEach((fd) => closeSync(fd));
+      }
+      say(() => [name, ...new Set(ends)]);
+    }
+    process.exit(0);
+  `;
+  const own = 'ip link set lo up && mount -t tracefs tracefs /sys/kernel/tracing; ulimit -n 160 && exec "$@"';
+  try {
+    const said = saidBy(program, { prefix: ["unshare", "--net", "--mount", "sh", "-c", own, "sh"] });
+    expect(said.length).toBe(14);
+    for (const { ok } of said as { ok: string[] }[]) expect(ok).toEqual([ok[0], "EMFILE", "done"]);
+  } finally {
+    remove();
+  }
+});
+
 test("root of a user namespace is told that its capabilities do not count", () => {
   const program = `
     import { ExecveCounter } from "./fixtures/execve_counter.skel.ts";
