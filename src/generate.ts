@@ -61,9 +61,10 @@ function checkAlike(main: Named, other: Named, arch: string): void {
  */
 function checkedWarnings({ model, layouts }: Reading, { strict, place }: ResolvedOptions): readonly Warning[] {
   const warnings = warningsFor(model, layouts.warnings);
-  if (!strict || warnings.length === 0) return warnings;
-  const { where, what } = warnings[0]!;
-  const more = warnings.length === 1 ? "" : `, and ${warnings.length - 1} more`;
+  const errors = warnings.filter(({ optional }) => optional !== true);
+  if (!strict || errors.length === 0) return warnings;
+  const { where, what } = errors[0]!;
+  const more = errors.length === 1 ? "" : `, and ${errors.length - 1} more`;
   throw new SkelError("ERR_STRICT", `${what}${more} (change the source, or leave out strict)`, [place, where]);
 }
 

@@ -45,12 +45,6 @@ describe("readDefinition takes", () => {
     ["__uint behind a typedef", [member("type", 9)], [], { type: "hash", typeId: 1 }],
     ["an unknown map type", [member("type", 8)], [], { type: "type_128", typeId: 128 }],
     [
-      "__ulong",
-      [TYPE, member("map_extra", 10)],
-      [{ kind: "enum64", name: "", size: 8, signed: false, values: [{ name: "v", value: "18446744073709551615" }] }],
-      { extra: "18446744073709551615" },
-    ],
-    [
       "a number over 2^30, which makes the array that encodes it larger than any type",
       [TYPE, member("max_entries", 11)],
       [
@@ -63,21 +57,25 @@ describe("readDefinition takes", () => {
     ["flags and a NUMA node", [TYPE, member("map_flags", 8), member("numa_node", 6)], [], { flags: 128, numaNode: 1 }],
     [
       "an inner map",
-      [TYPE, member("values", 12)],
+      [member("type", 14), member("values", 12)],
       [
         { kind: "struct", name: "inner", size: 16, members: [TYPE, member("max_entries", 8)] },
         { kind: "ptr", type: 10 },
         { kind: "array", type: 11, indexType: 1, length: 0 },
+        { kind: "array", type: 1, indexType: 1, length: 12 },
+        { kind: "ptr", type: 13 },
       ],
       { valueSize: 4, inner: { name: "inner", type: "hash", maxEntries: 128 } },
     ],
     [
       "programs as values",
-      [TYPE, member("values", 12)],
+      [member("type", 14), member("values", 12)],
       [
         { kind: "func_proto", returnType: 1, params: [] },
         { kind: "ptr", type: 10 },
         { kind: "array", type: 11, indexType: 1, length: 0 },
+        { kind: "array", type: 1, indexType: 1, length: 3 },
+        { kind: "ptr", type: 13 },
       ],
       { valueSize: 4 },
     ],
@@ -175,11 +173,13 @@ describe("readDefinition refuses", () => {
 
 test("readDefinition warns of an inner map that is only declared, and leaves it out", () => {
   const { map, warnings } = read(
-    [TYPE, member("values", 12)],
+    [member("type", 14), member("values", 12)],
     [
       { kind: "fwd", name: "inner_map", of: "struct" },
       { kind: "ptr", type: 10 },
       { kind: "array", type: 11, indexType: 1, length: 0 },
+      { kind: "array", type: 1, indexType: 1, length: 12 },
+      { kind: "ptr", type: 13 },
     ],
   );
   expect(map).toMatchObject({ valueSize: 4 });
@@ -187,6 +187,28 @@ test("readDefinition warns of an inner map that is only declared, and leaves it 
   expect(warnings).toEqual([
     'libbpf refuses an inner map whose members BTF does not tell, got "struct inner_map" (define it before this map)',
   ]);
+});
+
+test("readDefinition takes __ulong, which libbpf before 1.4 refuses", () => {
+  const { map, warnings } = read(
+    [TYPE, member("map_extra", 10)],
+    [{ kind: "enum64", name: "", size: 8, signed: false, values: [{ name: "v", value: "18446744073709551615" }] }],
+  );
+  expect(map).toMatchObject({ extra: "18446744073709551615" });
+  expect(warnings).toEqual([
+    "libbpf before 1.4 refuses map_extra that is written with __ulong (write __uint where the number fits)",
+  ]);
+});
+
+test("readDefinition takes a size of 0 for none, where a type follows", () => {
+  const { map } = read(
+    [TYPE, member("key_size", 11), member("key", 3)],
+    [
+      { kind: "array", type: 1, indexType: 1, length: 0 },
+      { kind: "ptr", type: 10 },
+    ],
+  );
+  expect(map.keySize).toBeGreaterThan(0);
 });
 
 test("readDefinition warns of a field that libbpf does not know", () => {

@@ -43,7 +43,7 @@ function judge(need: Need, machine: Machine, kernel: Kernel): Verdict {
     case "program_type":
       return probed(need, () => machine.hasProgramType(PROG_TYPES.indexOf(name)), capabilitiesOf(name), machine);
     case "map_type":
-      return probed(need, () => machine.hasMapType(MAP_TYPES.indexOf(name)), ["CAP_BPF"], machine);
+      return probed(need, () => machine.hasMapType(mapTypeId(name)), ["CAP_BPF"], machine);
     case "helper":
       return hasHelper(need, machine, kernel);
     case "attach_type":
@@ -67,6 +67,11 @@ function judge(need: Need, machine: Machine, kernel: Kernel): Verdict {
     case "struct_ops":
       return named(kernel, "types", `bpf_struct_ops_${name}`, "a struct");
   }
+}
+
+/** Of a type that is newer than the table, the number in its name. */
+function mapTypeId(name: string): number {
+  return MAP_TYPES.includes(name) ? MAP_TYPES.indexOf(name) : Number(/^type_(\d+)$/.exec(name)?.[1] ?? 0);
 }
 
 function hasCapability(name: string, machine: Machine): Verdict {

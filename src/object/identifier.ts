@@ -1,9 +1,9 @@
-// The kernel's rules for names, at most 127 bytes (KSYM_NAME_LEN - 1): C identifiers, with dots (`asm("my.map")`). Names of
+// The kernel's rules for names, at most 127 bytes (KSYM_NAME_LEN - 1): letters, digits, _ and dots (`asm("3.map")`). Names of
 // variables it sees in BTF alone, which objects load without, so those may be all that clang takes: with dollars too.
 
 import { SkelError, shown } from "../errors.ts";
 
-const DOTTED = /^[A-Za-z_][A-Za-z0-9_.]{0,126}$/;
+const DOTTED = /^[A-Za-z0-9_.]{1,127}$/;
 const OF_VARIABLE = /^[A-Za-z_$][A-Za-z0-9_$.]{0,126}$/;
 
 function requireName(rule: RegExp, what: string, expected: string, name: string, remedy: string): void {

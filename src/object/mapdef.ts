@@ -26,32 +26,46 @@ interface Draft {
   inner?: MapModel;
 }
 
-/** Called with what libbpf would refuse although the generator can go on. */
-export type Warn = (what: string) => void;
+/** Called with what libbpf, or one before version `until`, would refuse although the generator can go on. */
+export type Warn = (what: string, until?: string) => void;
+
+const ARENA = MAP_TYPES.indexOf("arena");
 
 function refuse(what: string): SkelError {
   return new SkelError("ERR_MAP_DEF", what);
 }
 
-/** `__uint(name, value)` is `int (*name)[value]`; `__ulong` is an enum64 of one value (libbpf >= 1.4). */
-function readNumber(types: Types, member: BtfMember): bigint {
+/**
+ * `__uint(name, value)` is `int (*name)[value]`; `__ulong` is an enumeration of one value, which libbpf takes for `map_extra`
+ * alone.
+ */
+function readNumber(types: Types, member: BtfMember, warn: Warn): bigint {
+  const { name } = member;
   const type = types[skipModifiersAndTypedefs(types, member.type)]!;
-  if ((type.kind === "enum" || type.kind === "enum64") && type.values.length === 1)
+  if ((type.kind === "enum" || type.kind === "enum64") && type.values.length === 1) {
+    if (name !== "map_extra") warn(`libbpf refuses ${name} that is not written with __uint, got an enumeration`);
     return BigInt.asUintN(64, BigInt(type.values[0]!.value));
+  }
   if (type.kind !== "ptr")
-    throw refuse(`${member.name} is not written with __uint, got ${shown(spellType(types, member.type))}`);
+    throw refuse(`${name} is not written with __uint, got ${shown(spellType(types, member.type))}`);
   const array = types[skipModifiersAndTypedefs(types, type.type)]!;
   if (array.kind !== "array")
-    throw refuse(`${member.name} is not written with __uint, got a pointer to ${shown(spellType(types, type.type))}`);
+    throw refuse(`${name} is not written with __uint, got a pointer to ${shown(spellType(types, type.type))}`);
+  if (types[type.type]!.kind !== "array")
+    warn(`libbpf refuses ${name} by a typedef, got a pointer to ${shown(spellType(types, type.type))} (write __uint)`);
   return BigInt(array.length);
 }
 
 /** `__type(key, T)` and the spelled-out `T *key`: a pointer to the type. */
-function readType(types: Types, member: BtfMember): { readonly type: TypeId; readonly size: number } {
+function readType(types: Types, member: BtfMember, warn: Warn): { readonly type: TypeId; readonly size: number } {
   const pointer = types[skipModifiersAndTypedefs(types, member.type)]!;
   if (pointer.kind !== "ptr")
     throw refuse(
       `${member.name} type is not a pointer, got ${shown(spellType(types, member.type))} (write __type(${member.name}, ...))`,
+    );
+  if (types[member.type]!.kind !== "ptr")
+    warn(
+      `libbpf refuses ${member.name} by a typedef or qualified, got ${shown(spellType(types, member.type))} (write __type(${member.name}, ...))`,
     );
   const size = trySizeOf(types, pointer.type);
   if (size === undefined) {
@@ -71,7 +85,7 @@ function readType(types: Types, member: BtfMember): { readonly type: TypeId; rea
 
 function setSize(draft: Draft, which: "keySize" | "valueSize", size: number): void {
   const earlier = draft[which];
-  if (earlier !== undefined && earlier !== size)
+  if (earlier !== undefined && earlier !== 0 && earlier !== size)
     throw refuse(`${which === "keySize" ? "key" : "value"} is declared twice, with ${earlier} and with ${size} bytes`);
   draft[which] = size;
 }
@@ -85,8 +99,21 @@ function readValues(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
   const pointer = types[skipModifiersAndTypedefs(types, array.type)]!;
   if (pointer.kind !== "ptr")
     throw refuse(`values is not an array of pointers, got ${shown(spellType(types, array.type))}`);
+  if (types[member.type]!.kind !== "array")
+    warn(
+      `libbpf refuses values by a typedef, got ${shown(spellType(types, member.type))} (write __array(values, ...))`,
+    );
   setSize(draft, "valueSize", 4);
+  const ofPrograms = MAP_TYPES[draft.typeId ?? 0] === "prog_array";
+  const ofMaps = MAP_TYPES[draft.typeId ?? 0]?.endsWith("_of_maps") === true;
   const target = types[skipModifiersAndTypedefs(types, pointer.type)]!;
+  const found = target.kind === "func_proto" ? "programs" : "maps";
+  if (!ofMaps && !ofPrograms)
+    warn("libbpf refuses values of a map that is neither a map of maps nor an array of programs (remove them)");
+  else if (ofPrograms !== (found === "programs"))
+    warn(
+      `libbpf refuses values that are ${found} in ${ofMaps ? "a map of maps" : "an array of programs"} (change them)`,
+    );
   if (target.kind === "func_proto") return;
   if (target.kind === "fwd") {
     const spelled = shown(spellType(types, pointer.type));
@@ -99,7 +126,7 @@ function readValues(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
 }
 
 function readMember(types: Types, member: BtfMember, draft: Draft, warn: Warn, nested: boolean): void {
-  const u32 = (): number => Number(BigInt.asUintN(32, readNumber(types, member)));
+  const u32 = (): number => Number(BigInt.asUintN(32, readNumber(types, member, warn)));
   switch (member.name) {
     case "type":
       draft.typeId = u32();
@@ -114,7 +141,13 @@ function readMember(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
       draft.numaNode = u32();
       return;
     case "map_extra":
-      draft.extra = String(readNumber(types, member));
+      // Arenas need that libbpf anyway.
+      if (types[skipModifiersAndTypedefs(types, member.type)]!.kind !== "ptr" && draft.typeId !== ARENA)
+        warn(
+          "libbpf before 1.4 refuses map_extra that is written with __ulong (write __uint where the number fits)",
+          "1.4",
+        );
+      draft.extra = String(readNumber(types, member, warn));
       return;
     case "key_size":
       setSize(draft, "keySize", u32());
@@ -123,13 +156,13 @@ function readMember(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
       setSize(draft, "valueSize", u32());
       return;
     case "key": {
-      const { type, size } = readType(types, member);
+      const { type, size } = readType(types, member, warn);
       setSize(draft, "keySize", size);
       draft.keyType = type;
       return;
     }
     case "value": {
-      const { type, size } = readType(types, member);
+      const { type, size } = readType(types, member, warn);
       setSize(draft, "valueSize", size);
       draft.valueType = type;
       return;
@@ -140,6 +173,7 @@ function readMember(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
     case "pinning": {
       const pinning = u32();
       if (nested && pinning !== 0) throw refuse("the inner map is pinned (only the outer map can be)");
+      if (nested) warn("libbpf refuses pinning of an inner map, even none (remove it)");
       if (pinning > 1) draft.unknownPinning = pinning;
       draft.pinning = pinning === 1 ? "by_name" : "none";
       return;
@@ -158,7 +192,12 @@ export function readDefinition(
   nested = false,
 ): MapModel {
   const draft: Draft = { maxEntries: 0, flags: 0, extra: "0", numaNode: 0, pinning: "none" };
-  for (const member of members) readMember(types, member, draft, warn, nested);
+  for (const member of members) {
+    if (member.name === "values" && member !== members.at(-1))
+      warn("libbpf refuses values that are not the last field (move them to the end)");
+    readMember(types, member, draft, warn, nested);
+  }
+  if (draft.typeId === 0) warn("libbpf refuses type 0 (write __uint(type, BPF_MAP_TYPE_...))");
   if (draft.typeId === undefined) throw refuse("no map type (write __uint(type, BPF_MAP_TYPE_...))");
   return {
     name,

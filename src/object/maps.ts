@@ -36,7 +36,9 @@ function readMap(
       "ERR_MAP_DEF",
       `definition ends at byte ${offset + definition.size} of section ${shown(section.name)}, got ${section.size} bytes`,
     );
-  const map = readDefinition(types, variable.name, definition.members, (what) => warn({ where, what, stops: "open" }));
+  const map = readDefinition(types, variable.name, definition.members, (what, until) =>
+    warn({ where, what, stops: "open", ...(until !== undefined && { until }) }),
+  );
   const slots = readSlots(source, section, { offset, members: definition.members, map });
   const linkage = variable.linkage === "static" ? "static" : hiddenBy(symbol);
   return { offset, map: { ...map, ...(slots.length > 0 && { slots }), ...(linkage && { linkage }) } };

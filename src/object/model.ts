@@ -188,6 +188,10 @@ export interface Warning {
   readonly what: string;
   /** What fails, where it is a rule of libbpf's that is broken. */
   readonly stops?: "open" | "load";
+  /** The first libbpf that has no such rule. */
+  readonly until?: string;
+  /** Whether it is about what the object loads without: a program of `SEC("?...")`. */
+  readonly optional?: boolean;
 }
 
 /** Everything the generator knows of an object. */

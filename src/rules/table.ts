@@ -66,6 +66,14 @@ const LONE_FUNCTIONS: readonly Rule<string>[] = [
   },
 ];
 
+const FURTHER_ARENAS: readonly Rule<string>[] = [
+  {
+    name: "one-arena",
+    stops: "open",
+    broken: (first) => `libbpf refuses a second arena, the first is ${first} (use one)`,
+  },
+];
+
 const LONE_STRUCT_OPS: readonly Rule<string>[] = [
   {
     name: "struct-ops-alone",
@@ -92,11 +100,11 @@ function findIn<T>(
 
 /** What the readers of an object's parts found that libbpf refuses: they alone see it. */
 function refusals({ maps, warnings }: ObjectModel): Finding[] {
-  return warnings.flatMap(({ where, what, stops }) => {
+  return warnings.flatMap(({ where, what, stops, until }) => {
     if (stops === undefined) return [];
     const map = maps.find(({ name }) => where === `map ${name}`);
     const of = map === undefined ? { part: "object" as const, name: "" } : { part: "map" as const, name: map.name };
-    return [{ ...of, rule: "definition", where, what, stops, optional: false }];
+    return [{ ...of, rule: "definition", where, what, stops, optional: false, ...(until !== undefined && { until }) }];
   });
 }
 
@@ -108,6 +116,17 @@ export function findings(model: ObjectModel): Finding[] {
       const of = { where: `map ${map.name}`, part: "map" as const, name: map.name, optional: false };
       return [...findIn(MAPS, map, of), ...slotsOf(map, model).flatMap((slot) => findIn(SLOTS, slot, of))];
     }),
+    ...maps
+      .filter(({ type }) => type === "arena")
+      .slice(1)
+      .flatMap(({ name }) =>
+        findIn(FURTHER_ARENAS, maps.find(({ type }) => type === "arena")!.name, {
+          where: `map ${name}`,
+          part: "map",
+          name,
+          optional: false,
+        }),
+      ),
     ...programs.flatMap((program) => {
       const { name, autoload } = program;
       const isUnused = unusedMembers.includes(name);

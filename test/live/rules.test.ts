@@ -295,6 +295,58 @@ const BROKEN: readonly (readonly [rule: string, source: string, where: string, w
   }),
 ];
 
+const KEY = "__type(key, u32);";
+const IN =
+  "struct in { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, u32); __type(value, u64); };";
+const OUTER = `__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1);`;
+const struct = (members: string, before = ""): string => `${before} struct { ${members} } m SEC(".maps");\n${PROGRAM}`;
+
+/** What libbpf refuses of a definition. */
+const DEFINITIONS: readonly (readonly [source: string, what: string, until?: string])[] = [
+  [struct(`${OUTER} struct in *values[0]; ${KEY}`, IN), "libbpf refuses values that are not the last field (move them to the end)"], // prettier-ignore
+  [struct(`__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); ${KEY} __array(values, struct in);`, IN), "libbpf refuses values of a map that is neither a map of maps nor an array of programs (remove them)"], // prettier-ignore
+  [struct(`__uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 1); ${KEY} __array(values, struct in);`, IN), "libbpf refuses values that are maps in an array of programs (change them)"], // prettier-ignore
+  [struct(`${OUTER} ${KEY} __array(values, int (void *));`), "libbpf refuses values that are programs in a map of maps (change them)"], // prettier-ignore
+  [struct(`${OUTER} ${KEY} in_t values;`, `${IN} typedef struct in *in_t[0];`), 'libbpf refuses values by a typedef, got "struct in *[0]" (write __array(values, ...))'], // prettier-ignore
+  [struct(`${OUTER} ${KEY} __array(values, struct in);`, IN.replace("};", "__uint(pinning, 0); };")), "libbpf refuses pinning of an inner map, even none (remove it)"], // prettier-ignore
+  [struct(`__uint(type, BPF_MAP_TYPE_HASH); enum { FOUR = 4 } max_entries; ${PAIR}`), "libbpf refuses max_entries that is not written with __uint, got an enumeration"], // prettier-ignore
+  [struct(`hash_t *type; __uint(max_entries, 1); ${PAIR}`, "typedef int hash_t[1];"), 'libbpf refuses type by a typedef, got a pointer to "int[1]" (write __uint)'], // prettier-ignore
+  [struct(`__uint(type, 0); __uint(max_entries, 1); ${PAIR}`), "libbpf refuses type 0 (write __uint(type, BPF_MAP_TYPE_...))"], // prettier-ignore
+  [struct("__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); key_t key; __type(value, u64);", "typedef u32 *key_t;"), 'libbpf refuses key by a typedef or qualified, got "key_t" (write __type(key, ...))'], // prettier-ignore
+  [struct("__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); u32 *const key; __type(value, u64);"), 'libbpf refuses key by a typedef or qualified, got "u32 *const" (write __type(key, ...))'], // prettier-ignore
+  [struct("__uint(type, BPF_MAP_TYPE_BLOOM_FILTER); __uint(max_entries, 1); __type(value, u64); enum { THREE = 3 } map_extra;"), "libbpf before 1.4 refuses map_extra that is written with __ulong (write __uint where the number fits)", "1.4"], // prettier-ignore
+];
+
+/** What the kernel refuses: the rule, the type, the rest of the definition, and the words. */
+const SIZES: readonly (readonly [rule: string, type: string, members: string, what: string])[] = [
+  ["key-size", "LPM_TRIE", `__uint(map_flags, 1); ${PAIR}`, "the kernel refuses a trie whose key is not 5 to 260 bytes, got 4 (a prefix length of 4 bytes, then the data)"], // prettier-ignore
+  ["key-size", "CGROUP_STORAGE", PAIR, "the kernel refuses a map of type cgroup_storage whose key is not 8 or 16 bytes, got 4 (declare __type(key, struct bpf_cgroup_storage_key))"], // prettier-ignore
+  ...["SOCKMAP", "SOCKHASH", "DEVMAP", "DEVMAP_HASH", "CPUMAP", "REUSEPORT_SOCKARRAY"].map((type) => {
+    const what = `the kernel refuses a map of type ${type.toLowerCase()} whose value is not 4 or 8 bytes, got 2 (change its value)`;
+    return ["value-size", type, `${KEY} __uint(value_size, 2);`, what] as const;
+  }),
+  ["value-size", "XSKMAP", PAIR, "the kernel refuses a map of type xskmap whose value is not 4 bytes, got 8 (change its value)"], // prettier-ignore
+  ["no-key", "SOCKHASH", "__uint(value_size, 4);", "the kernel refuses a map of type sockhash without a key (declare __type(key, ...))"], // prettier-ignore
+  ["no-value", "CGROUP_STORAGE", "__type(key, u64);", "the kernel refuses a map of type cgroup_storage without a value (declare __type(value, ...))"], // prettier-ignore
+  ["array-key", "SK_STORAGE", "__uint(map_flags, 1); __type(key, u64); __type(value, u64);", "the kernel refuses a map of type sk_storage whose key is not 4 bytes, got 8 (declare __type(key, __u32))"], // prettier-ignore
+  ...["ARRAY", "LRU_HASH"].map((type) => {
+    const what = `the kernel refuses BPF_F_NO_PREALLOC for a map of type ${type.toLowerCase()} (leave the flag out)`;
+    return ["flags", type, `__uint(map_flags, BPF_F_NO_PREALLOC); ${PAIR}`, what] as const;
+  }),
+  ["flags", "HASH", `__uint(map_flags, BPF_F_NO_COMMON_LRU); ${PAIR}`, "the kernel refuses BPF_F_NO_COMMON_LRU for a map of type hash (leave the flag out)"], // prettier-ignore
+  ["flags", "HASH", `__uint(map_flags, BPF_F_MMAPABLE); ${PAIR}`, "the kernel refuses BPF_F_MMAPABLE for a map of type hash (leave the flag out)"], // prettier-ignore
+  ["flags", "ARRAY", `__uint(map_flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG); ${PAIR}`, "the kernel refuses BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG together (leave one out)"], // prettier-ignore
+  ["extra", "HASH", `__uint(map_extra, 1); ${PAIR}`, "the kernel refuses map_extra for a map of type hash, got 1 (leave it out)"], // prettier-ignore
+  ["ring-size", "RINGBUF", "", "the kernel refuses a map of type ringbuf of more than 2147483648 bytes, got 4294967295 (lower max_entries)"], // prettier-ignore
+];
+const FURTHER: typeof BROKEN = [
+  ...DEFINITIONS.map(([source, what, until]) => ["definition", source, "map m", what, until] as const),
+  ...SIZES.map(([rule, type, members, what]) => {
+    const entries = rule === "ring-size" ? "__uint(max_entries, 0xffffffff);" : type.endsWith("_STORAGE") ? "" : "__uint(max_entries, 1);"; // prettier-ignore
+    return [rule, map(type, `${entries} ${members}`) + PROGRAM, "map m", what] as const;
+  }),
+];
+
 /** What is near to breaking a rule. */
 const LOADING: readonly (readonly [string, string])[] = [
   ["a hidden program", `__attribute__((visibility("hidden"))) ${PROGRAM}`],
@@ -309,6 +361,10 @@ const LOADING: readonly (readonly [string, string])[] = [
   ["a trie", map("LPM_TRIE", "__uint(map_flags, BPF_F_NO_PREALLOC); __uint(max_entries, 1); __type(key, u64); __type(value, u64);") + PROGRAM], // prettier-ignore
   ["storage of cgroups without entries", map("CGROUP_STORAGE", "__type(key, u64); __type(value, u64);") + PROGRAM],
   ["stacks", map("STACK_TRACE", "__uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 80);") + PROGRAM],
+  ["key_size 0 before the key", map("HASH", `__uint(max_entries, 1); __uint(key_size, 0); ${PAIR}`) + PROGRAM],
+  ["a name that begins with a digit", map("HASH", `__uint(max_entries, 1); ${PAIR}`).replace("} m ", '} m __asm__("3.map") ') + PROGRAM], // prettier-ignore
+  ["a sock map of cookies", map("SOCKMAP", `__uint(max_entries, 1); ${PAIR}`) + PROGRAM],
+  ["a trie of the longest key", map("LPM_TRIE", "__uint(map_flags, 1); __uint(max_entries, 1); __uint(key_size, 260); __type(value, u64);") + PROGRAM], // prettier-ignore
   ["a struct_ops map beside a program that needs the kernel's BTF", congestion("") + TASKS],
   ["an inner arena, which is only made", inner("ARENA", "__uint(map_flags, 1024); __uint(max_entries, 1);").replace("BPF_MAP_TYPE_ARENA", "33") + PROGRAM], // prettier-ignore
   ["slots of a hash beyond its entries", slots("[7] = &one", "", "HASH") + PROGRAM],
@@ -372,13 +428,13 @@ async function see(sources: readonly string[]): Promise<Seen[]> {
 let seen: ReadonlyMap<string, Seen>;
 beforeAll(async () => {
   ensureBuilt();
-  const sources = [...BROKEN.map(([, source]) => source), ...LOADING.map(([, source]) => source)];
+  const sources = [...[...BROKEN, ...FURTHER].map(([, source]) => source), ...LOADING.map(([, source]) => source)];
   const all = await see(sources);
   seen = new Map(sources.map((source, i) => [source, all[i]!]));
 }, 0);
 
 describe("one answer", () => {
-  test.each(BROKEN)("%s", (rule, source, where, what, until) => {
+  test.each([...BROKEN, ...FURTHER])("%s", (rule, source, where, what, until) => {
     const { warnings, strict, load, check } = seen.get(source)!;
     const loads = until !== undefined && isAtLeast(check.machine.libbpf, until);
     expect(warnings.find((warning) => warning.where === where)?.what.split("; ")).toContain(what);
@@ -408,7 +464,8 @@ test("a function of .text alone is refused by libbpf before 1.5, and no program 
 
 describe("what loads", () => {
   test.each(LOADING)("%s", (_, source) => {
-    const { load, check } = seen.get(source)!;
+    const { load, check, strict } = seen.get(source)!;
+    for (const { what } of check.needs.filter(({ kind }) => kind === "rule")) expect(strict ?? "").not.toContain(what);
     expect({
       load,
       refused: check.needs.filter(({ answer, optional }) => answer === "no" && optional !== true),

@@ -50,6 +50,9 @@ const answers: Readonly<Record<string, readonly number[]>> = {
   "slot-program": [EBADF],
   "inner-type": [ENOTSUPP, EINVAL],
   "struct-ops-program": [ENOTSUPP, EINVAL],
+  // Maps that forget what was used least are always preallocated.
+  flags: [EINVAL, ENOTSUPP],
+  "inner-flags": [EINVAL, ENOTSUPP],
 };
 const usualAnswers: readonly number[] = [EINVAL, E2BIG];
 
