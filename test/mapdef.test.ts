@@ -208,7 +208,7 @@ test("readDefinition takes a size of 0 for none, where a type follows", () => {
       { kind: "ptr", type: 10 },
     ],
   );
-  expect(map.keySize).toBeGreaterThan(0);
+  expect((map as { keySize: number }).keySize).toBeGreaterThan(0);
 });
 
 test("readDefinition warns of a field that libbpf does not know", () => {

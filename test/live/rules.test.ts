@@ -55,7 +55,13 @@ const congestion = (init: string): string => `
 const TASKS = `SEC("iter/task") int tasks(void *ctx) { return 0; }\n`;
 
 /** The rule's name, the object, the place and the words of the finding, and the first libbpf that has no such rule. */
-const BROKEN: readonly (readonly [rule: string, source: string, where: string, what: string, until?: string])[] = [
+const BROKEN: readonly (readonly [
+  rule: string,
+  source: string,
+  where: string,
+  what: string,
+  until?: string | undefined,
+])[] = [
   ["static-map", hash("static") + LOOKUP, "map m", "libbpf refuses static maps (remove static)"],
   [
     "hidden-map",
@@ -434,8 +440,8 @@ beforeAll(async () => {
 }, 0);
 
 describe("one answer", () => {
-  test.each([...BROKEN, ...FURTHER])("%s", (rule, source, where, what, until) => {
-    const { warnings, strict, load, check } = seen.get(source)!;
+  test.each<(typeof BROKEN)[number]>([...BROKEN, ...FURTHER])("%s", (...[rule, source, where, what, until]) => {
+    const { warnings, strict, load, check } = seen.get(source!)!;
     const loads = until !== undefined && isAtLeast(check.machine.libbpf, until);
     expect(warnings.find((warning) => warning.where === where)?.what.split("; ")).toContain(what);
     expect(strict).toContain(what);
