@@ -98,23 +98,14 @@ export function placeOf(source: string): Place {
     return isAbsolute(source) ? real : relative(process.cwd(), real);
   };
 
-  const variables = Object.fromEntries(
-    FOLDERS.flatMap((name) => {
-      const value = process.env[name];
-      // To clang an empty entry is the folder that it runs in; all of it empty is none.
-      return value === undefined || value === ""
-        ? []
-        : [
-            [
-              name,
-              value
-                .split(":")
-                .map((path) => moved(path, "-I"))
-                .join(":"),
-            ],
-          ];
-    }),
-  );
+  const variables: Record<string, string> = {};
+  for (const name of FOLDERS) {
+    const value = process.env[name] ?? "";
+    if (value === "") continue;
+    // To clang an empty entry is the folder that it runs in.
+    const folders = value.split(":").map((path) => moved(path, "-I"));
+    variables[name] = folders.join(":");
+  }
 
   return { folder, name: basename(source), flags, variables, seen };
 }

@@ -4,7 +4,7 @@
 import type { Machine } from "@ebpf-skel/runtime";
 import { capabilitiesOf } from "../needs/capabilities.ts";
 import { isAtLeast, type Need } from "../needs/needs.ts";
-import { MAP_TYPES, PROG_TYPES } from "../object/kernel.ts";
+import { mapTypeId, PROG_TYPES } from "../object/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** A need, and whether this machine has it. */
@@ -67,11 +67,6 @@ function judge(need: Need, machine: Machine, kernel: Kernel): Verdict {
     case "struct_ops":
       return named(kernel, "types", `bpf_struct_ops_${name}`, "a struct");
   }
-}
-
-/** Of a type that is newer than the table, the number in its name. */
-function mapTypeId(name: string): number {
-  return MAP_TYPES.includes(name) ? MAP_TYPES.indexOf(name) : Number(/^type_(\d+)$/.exec(name)?.[1] ?? 0);
 }
 
 function hasCapability(name: string, machine: Machine): Verdict {

@@ -41,6 +41,17 @@ export const MAP_TYPES: readonly string[] = [
   "rhash",
 ];
 
+/** The name of a map type; of one that is newer than the table its number, "type_99". */
+export function mapTypeName(id: number): string {
+  return MAP_TYPES[id] ?? `type_${id}`;
+}
+
+/** The number of a map type that {@link mapTypeName} names. */
+export function mapTypeId(name: string): number {
+  const id = MAP_TYPES.indexOf(name);
+  return id < 0 ? Number(name.replace("type_", "")) : id;
+}
+
 /** `enum bpf_prog_type` without BPF_PROG_TYPE_. */
 export const PROG_TYPES: readonly string[] = [
   "unspec",

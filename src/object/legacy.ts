@@ -8,7 +8,7 @@ import type { Elf, ElfSection, ElfSymbol } from "../elf/elf.ts";
 import { sectionData } from "../elf/read.ts";
 import { shown, SkelError, within } from "../errors.ts";
 import { requireKernelName } from "./identifier.ts";
-import { MAP_TYPES } from "./kernel.ts";
+import { mapTypeName } from "./kernel.ts";
 import { hiddenBy } from "./maps.ts";
 import type { MapModel } from "./model.ts";
 import type { Source } from "./source.ts";
@@ -81,7 +81,7 @@ function readEntry(source: Source, name: string, entry: Uint8Array): MapModel {
     });
   return {
     name,
-    type: MAP_TYPES[typeId] ?? `type_${typeId}`,
+    type: mapTypeName(typeId),
     typeId,
     keySize: field(1),
     valueSize: field(2),

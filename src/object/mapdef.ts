@@ -5,7 +5,7 @@ import { skipModifiersAndTypedefs, trySizeOf, whyNoSize } from "../btf/graph.ts"
 import { spellType } from "../btf/spell.ts";
 import type { BtfMember, BtfType, TypeId } from "../btf/types.ts";
 import { SkelError, shown } from "../errors.ts";
-import { MAP_TYPES } from "./kernel.ts";
+import { mapTypeId, mapTypeName } from "./kernel.ts";
 import type { MapModel } from "./model.ts";
 
 type Types = readonly BtfType[];
@@ -29,7 +29,7 @@ interface Draft {
 /** Called with what libbpf, or one before version `until`, would refuse although the generator can go on. */
 export type Warn = (what: string, until?: string) => void;
 
-const ARENA = MAP_TYPES.indexOf("arena");
+const ARENA = mapTypeId("arena");
 
 function refuse(what: string): SkelError {
   return new SkelError("ERR_MAP_DEF", what);
@@ -104,8 +104,9 @@ function readValues(types: Types, member: BtfMember, draft: Draft, warn: Warn, n
       `libbpf refuses values by a typedef, got ${shown(spellType(types, member.type))} (write __array(values, ...))`,
     );
   setSize(draft, "valueSize", 4);
-  const ofPrograms = MAP_TYPES[draft.typeId ?? 0] === "prog_array";
-  const ofMaps = MAP_TYPES[draft.typeId ?? 0]?.endsWith("_of_maps") === true;
+  const type = mapTypeName(draft.typeId ?? 0);
+  const ofPrograms = type === "prog_array";
+  const ofMaps = type.endsWith("_of_maps");
   const target = types[skipModifiersAndTypedefs(types, pointer.type)]!;
   const found = target.kind === "func_proto" ? "programs" : "maps";
   if (!ofMaps && !ofPrograms)
@@ -201,7 +202,7 @@ export function readDefinition(
   if (draft.typeId === undefined) throw refuse("no map type (write __uint(type, BPF_MAP_TYPE_...))");
   return {
     name,
-    type: MAP_TYPES[draft.typeId] ?? `type_${draft.typeId}`,
+    type: mapTypeName(draft.typeId),
     typeId: draft.typeId,
     keySize: draft.keySize ?? 0,
     valueSize: draft.valueSize ?? 0,

@@ -4,18 +4,20 @@
 import type { MapModel } from "../object/model.ts";
 import type { Rule } from "./rule.ts";
 
+/** Storage of sockets, files, tasks and cgroups: `bpf_local_storage_map_alloc_check`. */
+const LOCAL_STORAGE: ReadonlySet<string> = new Set(["sk_storage", "inode_storage", "task_storage", "cgrp_storage"]);
+/** Storage of a program that is attached to a cgroup: kernel/bpf/local_storage.c. */
+const CGROUP_STORAGE: readonly string[] = ["cgroup_storage", "percpu_cgroup_storage"];
 /** libbpf makes up the number of entries: one for each CPU (libbpf.c, `bpf_object__create_map`). */
 const COUNTED_BY_LIBBPF: ReadonlySet<string> = new Set(["perf_event_array"]);
 /** They grow with what they are stored in, or have none: the kernel wants 0. */
-const WITHOUT_ENTRIES: ReadonlySet<string> = new Set(
-  "cgroup_storage percpu_cgroup_storage sk_storage inode_storage task_storage cgrp_storage".split(" "),
-);
+const WITHOUT_ENTRIES: ReadonlySet<string> = new Set([...LOCAL_STORAGE, ...CGROUP_STORAGE]);
 /** Elements by index, interface or descriptor: kernel/bpf/arraymap.c and its like. */
-const INDEXED: ReadonlySet<string> = new Set(
-  "array percpu_array prog_array perf_event_array cgroup_array array_of_maps stack_trace devmap sockmap cpumap xskmap reuseport_sockarray devmap_hash sk_storage inode_storage task_storage cgrp_storage".split(
-    " ",
-  ),
-);
+const INDEXED: ReadonlySet<string> = new Set([
+  ..."array percpu_array prog_array perf_event_array cgroup_array array_of_maps stack_trace".split(" "),
+  ..."devmap devmap_hash sockmap cpumap xskmap reuseport_sockarray".split(" "),
+  ...LOCAL_STORAGE,
+]);
 /** Values are descriptors, as those of perf event arrays, which the runtime corrects: `fd_array_map_alloc_check`, "only file descriptors can be stored in this type of map". */
 const OF_DESCRIPTORS: ReadonlySet<string> = new Set(["prog_array", "cgroup_array"]);
 /** Values that are descriptors or numbers of the kernel's own, by the sizes that it takes. */
@@ -29,12 +31,14 @@ const VALUE_SIZES: Readonly<Record<string, readonly number[]>> = {
   xskmap: [4],
   arena: [0],
 };
-const KEYED: ReadonlySet<string> = new Set("hash lru_hash percpu_hash lru_percpu_hash sockhash".split(" "));
-const WITH_VALUES: ReadonlySet<string> = new Set(
-  "hash lru_hash percpu_hash lru_percpu_hash array percpu_array queue stack bloom_filter lpm_trie cgroup_storage percpu_cgroup_storage sk_storage inode_storage task_storage cgrp_storage".split(
-    " ",
-  ),
-);
+const HASHES: readonly string[] = ["hash", "lru_hash", "percpu_hash", "lru_percpu_hash"];
+const KEYED: ReadonlySet<string> = new Set([...HASHES, "sockhash"]);
+const WITH_VALUES: ReadonlySet<string> = new Set([
+  ..."array percpu_array lpm_trie queue stack bloom_filter".split(" "),
+  ...HASHES,
+  ...LOCAL_STORAGE,
+  ...CGROUP_STORAGE,
+]);
 const WITHOUT_KEYS: ReadonlySet<string> = new Set("queue stack bloom_filter ringbuf user_ringbuf arena".split(" "));
 /** include/linux/percpu.h, PCPU_MIN_UNIT_SIZE: the most that the kernel hands out for each CPU. */
 const LARGEST_PER_CPU = 32768;
@@ -46,8 +50,6 @@ export function bytes(size: number): string {
   return `${size} ${size === 1 ? "byte" : "bytes"}`;
 }
 
-/** Storage of sockets, files, tasks and cgroups: `bpf_local_storage_map_alloc_check`. */
-const LOCAL_STORAGE: ReadonlySet<string> = new Set(["sk_storage", "inode_storage", "task_storage", "cgrp_storage"]);
 const BPF_F_NO_PREALLOC = 1;
 const BPF_F_NO_COMMON_LRU = 1 << 1;
 const BPF_F_RDONLY_PROG = 1 << 7;
@@ -108,7 +110,7 @@ export const DEFINITIONS: readonly Rule<MapModel>[] = [
     broken: ({ type, keySize }) => {
       if (type === "lpm_trie" && (keySize < 5 || keySize > 260))
         return `the kernel refuses a trie whose key is not 5 to 260 bytes, got ${keySize} (a prefix length of 4 bytes, then the data)`;
-      if (type.endsWith("cgroup_storage") && keySize !== 8 && keySize !== 16)
+      if (CGROUP_STORAGE.includes(type) && keySize !== 8 && keySize !== 16)
         return `the kernel refuses a map of type ${type} whose key is not 8 or 16 bytes, got ${keySize} (declare __type(key, struct bpf_cgroup_storage_key))`;
       return undefined;
     },

@@ -222,7 +222,7 @@ export function noProcess(pid: number, errno: number): string | undefined {
   return isGone ? `there is no process ${pid}` : undefined;
 }
 
-/** kernel/trace/ftrace.c, `ftrace_lookup_symbols`, gives it where one of several is missing. */
+/** What ESRCH says of several functions (kernel/trace/ftrace.c, `ftrace_lookup_symbols`). */
 function notAllProbed(target: string): string {
   return `not all of these are functions to probe, ${target}: see /sys/kernel/tracing/available_filter_functions`;
 }

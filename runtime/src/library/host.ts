@@ -33,6 +33,15 @@ export function needsCapabilities(missing: readonly Capability[]): string {
   return `needs ${names}, or root`;
 }
 
+/**
+ * What any call of bpf(2) needs and this process lacks; undefined where that is nothing, as since Linux 5.19. Before, all of them
+ * need CAP_BPF where kernel.unprivileged_bpf_disabled is set (kernel/bpf/syscall.c, `__sys_bpf`).
+ */
+export function missingForAnyCall(): string | undefined {
+  const missing = isAtLeast(kernelRelease(), "5.19") ? [] : missingCapabilities(["CAP_BPF"]);
+  return missing.length > 0 ? needsCapabilities(missing) : undefined;
+}
+
 /** Whether this process lives in a user namespace of its own, where no capability counts for BPF. */
 export function inUserNamespace(): boolean {
   const map = readText("/proc/self/uid_map")?.split(/\s+/);
@@ -95,7 +104,10 @@ export function perfEventParanoid(): number | undefined {
 
 const NSFS_MAGIC = 0x6e73_6673;
 
-/** Whether an open file is a network namespace; a namespace of another kind is one too where the kernel does not tell. */
+/**
+ * Whether an open file is a network namespace. A namespace that was opened by a bind mount has the mount's path for a name, which
+ * tells no kind: this is true for any kind then.
+ */
 export function isNetns(fd: number): boolean {
   const { readlinkSync, statfsSync } = process.getBuiltinModule("node:fs");
   const path = `/proc/self/fd/${fd}`;

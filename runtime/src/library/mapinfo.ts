@@ -2,8 +2,8 @@
 
 import type { Library } from "../library.ts";
 import { addressOf, hostMemory } from "../native.ts";
-import { missingCapabilities, needsCapabilities } from "./host.ts";
-import { isAtLeast, kernelRelease, readText } from "./kernel.ts";
+import { missingForAnyCall } from "./host.ts";
+import { readText } from "./kernel.ts";
 
 /** A map as the kernel has it. */
 export interface KernelMapInfo {
@@ -87,10 +87,7 @@ export function accessHint(fd: number): string | undefined {
     case O_RDONLY:
       return "the map can only be read by system calls, BPF_F_RDONLY";
   }
-  if (isFrozen(fd)) return "the map is frozen";
-  // Before, every command of bpf(2) took it where unprivileged_bpf_disabled is set.
-  const missing = isAtLeast(kernelRelease(), "5.19") ? [] : missingCapabilities(["CAP_BPF"]);
-  return missing.length > 0 ? needsCapabilities(missing) : undefined;
+  return isFrozen(fd) ? "the map is frozen" : missingForAnyCall();
 }
 
 // asm-generic/fcntl.h

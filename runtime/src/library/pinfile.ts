@@ -1,8 +1,7 @@
 // Why a file in a BPF file system was not made or not opened: what the file system tells of the path (kernel/bpf/inode.c).
 
 import { EACCES, EEXIST, ENOENT, ENOTDIR, EPERM } from "./errno.ts";
-import { missingCapabilities, needsCapabilities } from "./host.ts";
-import { isAtLeast, kernelRelease } from "./kernel.ts";
+import { missingForAnyCall } from "./host.ts";
 
 // linux/magic.h
 const BPF_FS_MAGIC = 0xcafe_4a11;
@@ -12,7 +11,7 @@ export function pinHint(errno: number, file: string): string | undefined {
   const folder = folderOf(file);
   switch (errno) {
     case EPERM:
-      return dotted(file) ?? (isBpffs(folder) === false ? outside(folder) : withoutBpf());
+      return dotted(file) ?? (isBpffs(folder) === false ? outside(folder) : missingForAnyCall());
     case EEXIST:
       return `${file} is there already`;
     case ENOENT:
@@ -30,7 +29,7 @@ export function pinHint(errno: number, file: string): string | undefined {
 export function pinnedHint(errno: number, file: string): string | undefined {
   switch (errno) {
     case EPERM:
-      return dotted(file) ?? withoutBpf();
+      return dotted(file) ?? missingForAnyCall();
     case ENOENT:
       return `nothing is pinned at ${file}`;
     case ENOTDIR:
@@ -73,12 +72,6 @@ function dotted(file: string): string | undefined {
     folder = path;
   }
   return undefined;
-}
-
-/** Since Linux 5.19 pins need no capability (kernel/bpf/syscall.c, `__sys_bpf`). */
-function withoutBpf(): string | undefined {
-  const missing = isAtLeast(kernelRelease(), "5.19") ? [] : missingCapabilities(["CAP_BPF"]);
-  return missing.length > 0 ? needsCapabilities(missing) : undefined;
 }
 
 function noFolder(file: string): string | undefined {
