@@ -89,16 +89,27 @@ describe("in every place that takes any name", () => {
   });
 });
 
-describe("where only identifiers are taken", () => {
+describe("where only identifiers are taken, or little else", () => {
   const others = HOSTILE.filter((name) => !isIdentifier(name));
   const places = (["map", "program", "variable"] as const).flatMap((place) =>
     titled(others).map((row) => ({ place, ...row })),
   );
+  /** What the kernel takes beyond identifiers, and clang for variables. */
+  const beyond = { map: /^[\w.]{1,127}$/, program: /^[\w.]{1,127}$/, variable: /^[A-Za-z_$][\w.$]{0,126}$/ };
 
   test.each(places)("$title as name of a $place", async ({ place, name }) => {
-    const { code } = await outcome(objectWith({ ...HARMLESS, [place]: name }), { name: "x.bpf.o" });
-    if (place === "map" && name === "a.b") return expect(code).toBeUndefined();
-    expect(code).toBe(isUtf8(name) ? "ERR_NAME" : "ERR_ELF_FORMAT");
+    const names = { ...HARMLESS, [place]: name };
+    const { text, code } = await outcome(objectWith(names), { name: "x.bpf.o" });
+    if (!beyond[place].test(name)) return expect(code).toBe(isUtf8(name) ? "ERR_NAME" : "ERR_ELF_FORMAT");
+    expect(code).toBeUndefined();
+    expect(gate(text!)).toEqual([]);
+    const { pwned, maps, progs, sections } = evaluate(text!);
+    expect({ pwned, maps, progs: Object.keys(progs), sections }).toEqual({
+      pwned: 0,
+      maps: [names.map],
+      progs: [names.program],
+      sections: { [names.dataSection]: [names.variable] },
+    });
   });
 
   test.each(titled(others.filter((name) => name !== "a".repeat(128) && name.length < 5000)))(

@@ -10,17 +10,20 @@ const EOPNOTSUPP = 95;
 
 type Hints = Readonly<Record<number, string>>;
 
-const badDescriptor = possible("the descriptor is not open", "it is not of this kind");
+const badDescriptor = /*@__PURE__*/ possible("the descriptor is not open", "it is not of this kind");
 
 const sockets: Hints = {
   [EBADF]: badDescriptor,
   [ENOTSOCK]: "the descriptor is not a socket's",
   [ENOSPC]: "its value has 4 bytes and cannot hold a cookie: write __type(value, u64)",
-  [EOPNOTSUPP]: possible(
+  [EOPNOTSUPP]: /*@__PURE__*/ possible(
     "the socket's protocol has no place in such maps",
     "its state: TCP must be connected or listening, UDP bound",
   ),
-  [EINVAL]: possible("the socket does not fit this map", "it has a user of its own, as kTLS, or another map's program"),
+  [EINVAL]: /*@__PURE__*/ possible(
+    "the socket does not fit this map",
+    "it has a user of its own, as kTLS, or another map's program",
+  ),
 };
 
 const mapsOfMaps: Hints = {
@@ -30,12 +33,15 @@ const mapsOfMaps: Hints = {
 };
 
 const devices: Hints = {
-  [EINVAL]: possible("there is no network device with this ifindex", 'the program is not SEC("xdp/devmap")'),
+  [EINVAL]: /*@__PURE__*/ possible(
+    "there is no network device with this ifindex",
+    'the program is not SEC("xdp/devmap")',
+  ),
 };
 
 const storage: Hints = {
   [EBADF]: badDescriptor,
-  [ENOENT]: possible("nothing is stored for it", "it is gone"),
+  [ENOENT]: /*@__PURE__*/ possible("nothing is stored for it", "it is gone"),
 };
 
 const attachments: Hints = { [ENOENT]: "no program that uses the map was ever attached to that cgroup" };
@@ -62,7 +68,7 @@ const hints: Readonly<Record<string, Hints>> = {
   cpumap: {
     [ENODEV]: "there is no such CPU",
     // `__cpu_map_entry_alloc` has this for everything that goes wrong.
-    [ENOMEM]: possible('the program is not SEC("xdp/cpumap")', "memory is short"),
+    [ENOMEM]: /*@__PURE__*/ possible('the program is not SEC("xdp/cpumap")', "memory is short"),
     [EOVERFLOW]: "the queue is longer than 16384 packets",
   },
   cgroup_array: { [EBADF]: "not a cgroup of version 2" },
