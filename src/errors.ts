@@ -10,6 +10,8 @@ export type SkelErrorCode =
   | "ERR_BTF_MISSING"
   /** The BTF section is malformed, or newer than this reader. */
   | "ERR_BTF_FORMAT"
+  /** The debug information (DWARF) is malformed, or newer than this reader; without it types of events are looked for in BTF alone. */
+  | "ERR_DWARF_FORMAT"
   /** A definition in `.maps` (or a global data section) breaks libbpf's rules. */
   | "ERR_MAP_DEF"
   /** A type has no layout: it contains itself, or its size overflows. */

@@ -44,6 +44,7 @@ const GENERATOR = [
   ["version", "errors", "group"],
   ["elf"],
   ["btf", "bytecode"],
+  ["dwarf"],
   ["object"],
   ["rules"],
   ["upgrade"],

@@ -46,7 +46,7 @@ export interface ElfSymbol {
 export interface ElfRelocation {
   /** The section that is patched (`sh_info` of the relocation section). */
   readonly section: number;
-  /** At least 4 bytes before the end of the section, unless that is compressed debug information. */
+  /** At least 4 bytes before the end of the section. */
   readonly offset: number;
   /** R_BPF_64_64 1, R_BPF_64_ABS64 2, R_BPF_64_ABS32 3, R_BPF_64_NODYLD32 4, R_BPF_64_32 10. */
   readonly type: number;
@@ -63,6 +63,6 @@ export interface Elf {
   readonly sections: readonly ElfSection[];
   /** All symbols, the null symbol 0 included; empty when there is no `.symtab`. */
   readonly symbols: readonly ElfSymbol[];
-  /** Of all `SHT_REL` sections in their order, those of debug sections included. */
+  /** Of all `SHT_REL` sections in their order, but for those of debug sections. */
   readonly relocations: readonly ElfRelocation[];
 }

@@ -1,4 +1,5 @@
-// The SHT_REL sections in, relocations out: each patches bytes of its target section and names a symbol.
+// The SHT_REL sections in, relocations out: each patches bytes of its target section and names a symbol. Those of debug
+// sections, of which there may be millions, are checked alone.
 
 import { within } from "../errors.ts";
 import {
@@ -12,6 +13,7 @@ import {
   SHT_STRTAB,
   SHT_SYMTAB,
 } from "./abi.ts";
+import { isDebugSection } from "./debug.ts";
 import type { ElfRelocation, ElfSection } from "./elf.ts";
 import { hex, malformed, placeOf } from "./report.ts";
 import type { View } from "./view.ts";
@@ -42,7 +44,8 @@ export function readRelocations(
     within(placeOf(section), () => {
       const target = checkHeader(section, sections);
       for (let at = 0; at < section.size; at += REL_SIZE) {
-        relocations.push(readRelocation(view, section.offset + at, at / REL_SIZE, target, symbols));
+        const relocation = readRelocation(view, section.offset + at, at / REL_SIZE, target, symbols);
+        if (!isDebugSection(target)) relocations.push(relocation);
       }
     });
   }
@@ -67,17 +70,17 @@ function checkHeader(section: ElfSection, sections: readonly ElfSection[]): ElfS
   return target;
 }
 
+/** Numbers instead of bigints: there may be millions of entries. */
 function readRelocation(view: View, at: number, index: number, target: ElfSection, symbols: number): ElfRelocation {
-  const offset = view.u64(at);
-  const info = view.u64(at + 8);
-  const type = Number(info & 0xffffffffn);
-  const symbol = Number(info >> 32n);
+  const offset = view.halves(at);
+  const { low: type, high: symbol } = view.halves(at + 8);
+  const place = offset.high * 2 ** 32 + offset.low;
   // The offsets of a compressed debug section count its uncompressed bytes.
   const bounded = (target.flags & SHF_COMPRESSED) === 0;
-  if (offset + BigInt(MIN_WIDTH) > (bounded ? BigInt(target.size) : BigInt(Number.MAX_SAFE_INTEGER))) {
-    const got = `offset ${hex(offset)} of ${hex(target.size)}`;
+  if (place + MIN_WIDTH > (bounded ? target.size : Number.MAX_SAFE_INTEGER)) {
+    const got = `offset ${hex(view.u64(at))} of ${hex(target.size)}`;
     throw malformed(`relocation ${index}: must patch bytes of ${placeOf(target)}, got ${got}`);
   }
   if (symbol >= symbols) throw malformed(`relocation ${index}: symbol must be below ${symbols}, got ${symbol}`);
-  return { section: target.index, offset: Number(offset), type, symbol };
+  return { section: target.index, offset: place, type, symbol };
 }

@@ -5,16 +5,21 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The bytes of `source` compiled for BPF, with BTF and DWARF. */
-export function compileBpf(source: string, target: "bpf" | "bpfeb" = "bpf", language: "c" | "c++" = "c"): Uint8Array {
+/** The bytes of `source` compiled for BPF, with BTF and DWARF; `flags` follow those that all have. */
+export function compileBpf(
+  source: string,
+  target: "bpf" | "bpfeb" = "bpf",
+  language: "c" | "c++" = "c",
+  { clang = "clang-19", flags = [] }: { readonly clang?: string; readonly flags?: readonly string[] } = {},
+): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "ebpf-skel-compile-"));
   try {
     const [input, output] = [join(folder, "case.bpf.c"), join(folder, "case.bpf.o")];
     writeFileSync(input, source);
     const include = `/usr/include/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
     execFileSync(
-      "clang-19",
-      ["-x", language, "-g", "-O2", "-target", target, `-I${include}`, "-c", input, "-o", output],
+      clang,
+      ["-x", language, "-g", "-O2", "-target", target, `-I${include}`, ...flags, "-c", input, "-o", output],
       {
         stdio: ["ignore", "ignore", "pipe"],
       },

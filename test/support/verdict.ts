@@ -12,6 +12,7 @@ const CODES: readonly string[] = [
   "ERR_ELF_MACHINE",
   "ERR_BTF_MISSING",
   "ERR_BTF_FORMAT",
+  "ERR_DWARF_FORMAT",
   "ERR_MAP_DEF",
   "ERR_TYPE",
   "ERR_NAME",
