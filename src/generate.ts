@@ -10,6 +10,7 @@ import { present } from "./layout/present.ts";
 import { readLayouts } from "./layout/read.ts";
 import { assignNames } from "./names/names.ts";
 import type { Warning } from "./object/model.ts";
+import { debugTypesOf } from "./object/debugtypes.ts";
 import { withEventTypes } from "./object/eventtypes.ts";
 import { withMapTypes } from "./object/maptypes.ts";
 import { readObject } from "./object/read.ts";
@@ -31,7 +32,8 @@ export interface Generated {
 
 /** One object, read for a module. */
 function readFor(bytes: Uint8Array, options: ResolvedOptions): Reading & { readonly carried: Uint8Array } {
-  const model = withEventTypes(withMapTypes(readObject(bytes), options.maps), options.events);
+  const more = debugTypesOf(bytes);
+  const model = withEventTypes(withMapTypes(readObject(bytes), options.maps, more), options.events, more);
   return { model, layouts: present(readLayouts(model), options.presentation), carried: carry(bytes) };
 }
 

@@ -1,7 +1,9 @@
 // Instructions assembled by hand in, what is known of the arguments of the calls in them out.
 
 import { describe, expect, test } from "vitest";
-import { addressValue, findHelperCalls, type HelperCall } from "../src/bytecode/calls.ts";
+import { findHelperCalls, type HelperCall } from "../src/bytecode/calls.ts";
+import { addressValue } from "../src/bytecode/code.ts";
+import type { Value } from "../src/bytecode/state.ts";
 import { parseElf } from "../src/elf/read.ts";
 import { buildElf, type RelocationSpec } from "./support/elf-builder.ts";
 
@@ -69,6 +71,8 @@ function callsIn(rows: readonly Row[], addresses: Addresses = {}, endian: "littl
 const rb = addressValue(2, 0);
 const other = addressValue(2, 32);
 const unknown = undefined;
+/** A value that is nothing but a name for where it comes from counts as unknown here. */
+const known = (value: Value): Value => (typeof value === "string" && /^[a-z]+\d+\+/.test(value) ? unknown : value);
 
 describe.each(["little", "big"] as const)("%s-endian: r1 to r3 before the call", (endian) => {
   test.each<[string, readonly Row[], Addresses, readonly unknown[]]>([
@@ -93,7 +97,7 @@ describe.each(["little", "big"] as const)("%s-endian: r1 to r3 before the call",
       {},
       [unknown, 2n ** 32n - 32n, unknown],
     ],
-    ["a sum with an address", [wide(1), add(1, 8), HERE, EXIT], { 0: "rb" }, [unknown, unknown, unknown]],
+    ["a sum with an address", [wide(1), add(1, 8), HERE, EXIT], { 0: "rb" }, ["2+8", unknown, unknown]],
     ["a division", [mov(1, 8), [0x37, 1, 0, 0, 2], HERE, EXIT], {}, [unknown, unknown, unknown]],
     ["a negation", [mov(1, 8), [0x87, 1, 0, 0, 0], HERE, EXIT], {}, [unknown, unknown, unknown]],
     ["what was loaded", [mov(1, 8), [0x79, 1, 6, 0, 0], HERE, EXIT], {}, [unknown, unknown, unknown]],
@@ -199,9 +203,32 @@ describe.each(["little", "big"] as const)("%s-endian: r1 to r3 before the call",
     ["the frame pointer cannot be set", [mov(10, 3), copy(1, 10), HERE, EXIT], {}, ["fp0", unknown, unknown]],
   ])("%s", (_, rows, addresses, expected) => {
     const calls = callsIn(rows, addresses, endian);
-    expect(calls.map(({ args }) => args.slice(0, 3))).toEqual([expected]);
+    expect(calls.map(({ args }) => args.slice(0, 3).map(known))).toEqual([expected]);
     const index = rows.flatMap((row) => (row[0] === 0x18 ? [row, undefined] : [row])).indexOf(HERE);
     expect(calls[0]).toMatchObject({ caller: "program", section: 1, offset: 8 * index, helper: 130 });
+  });
+});
+
+describe.each(["little", "big"] as const)("%s-endian: what has no value has a name", (endian) => {
+  test.each<[string, readonly Row[], readonly Value[]]>([
+    ["what the function was given", [HERE, EXIT], ["arg1+0", "arg2+0", "arg3+0"]],
+    ["the same moved", [add(1, 8), add(2, -8), copy(3, 1), HERE, EXIT], ["arg1+8", "arg2-8", "arg1+8"]],
+    ["moved too far", [add(1, 1 << 25), HERE, EXIT], [unknown, "arg2+0", "arg3+0"]],
+    ["half of it", [copy32(1, 2), HERE, EXIT], [unknown, "arg2+0", "arg3+0"]],
+    ["what a call returned", [call(1), copy(1, 0), copy(2, 0), add(2, 4), HERE, EXIT], ["call0+0", "call0+4", unknown]],
+    [
+      "of two calls",
+      [call(1), copy(6, 0), call(1), copy(1, 6), copy(2, 0), HERE, EXIT],
+      ["call0+0", "call2+0", unknown],
+    ],
+    ["of a function", [subprogram, copy(1, 0), HERE, EXIT], ["call0+0", unknown, unknown]],
+    ["what was loaded", [[0x79, 1, 6, 0, 0], HERE, EXIT], ["load0+0", "arg2+0", "arg3+0"]],
+    ["half of what was loaded", [[0x61, 1, 6, 0, 0], HERE, EXIT], [unknown, "arg2+0", "arg3+0"]],
+    ["what is still in its slot", [fill(1, -8), fill(2, -8), HERE, EXIT], ["load0+0", "load0+0", "arg3+0"]],
+    ["what was spilled", [spill(-8, 1), mov(1, 0), fill(1, -8), HERE, EXIT], ["arg1+0", "arg2+0", "arg3+0"]],
+    ["two ways", [branch(1), copy(1, 2), HERE, EXIT], [unknown, "arg2+0", "arg3+0"]],
+  ])("%s", (_, rows, expected) => {
+    expect(callsIn(rows, {}, endian).map(({ args }) => args.slice(0, 3))).toEqual([expected]);
   });
 });
 
@@ -230,7 +257,7 @@ describe("the search", () => {
     const calls = findHelperCalls(bytes, parseElf(bytes), new Set([130]));
     expect(calls.map(({ caller, args }) => [caller, args[0]])).toEqual([
       [".text", 1n],
-      ["first", undefined],
+      ["first", "arg1+0"],
       ["second", 2n],
     ]);
   });

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { spellType } from "../src/btf/spell.ts";
 import { parseTypes } from "../src/cli/types.ts";
 import { mapDoc } from "../src/emit/doc.ts";
+import { stripDebug } from "../src/elf/write.ts";
 import { generate, generateWithWarnings } from "../src/generate.ts";
 import { inspectObject } from "../src/inspect.ts";
 import { withEventTypes } from "../src/object/eventtypes.ts";
@@ -30,10 +31,33 @@ function warningsOf({ warnings }: ObjectModel, name: string): string[] {
 }
 
 describe("the fixtures", () => {
-  const inferred = inspectObject(bytesOf("event_types"));
+  const known = inspectObject(bytesOf("event_types"));
+  const inferred = inspectObject(stripDebug(bytesOf("event_types")));
   const declared = inspectObject(bytesOf("event_declared"));
   const say = (map: string, type = "TYPE"): string => `say what they are: gen --event ${map}=${type}`;
-  const line = "struct event *unused_event __attribute__((unused));";
+  const stripped = "which no struct of a global, map value or parameter has, and the object has no debug information";
+  const keep =
+    "compile with -g and run gen before anything strips it, add struct event *unused_event __attribute__((unused));";
+
+  test.each<[string, string, string?]>([
+    ["one_size", "dwarf struct opened from 32"],
+    ["two_sizes", "dwarf struct closed | struct opened from 16, 32"],
+    ["by_typedef", "dwarf named_t from 20"],
+    ["by_dynptr", "dwarf struct closed from 16"],
+    ["samples", "dwarf struct sample from 48"],
+    ["packets", "dwarf struct closed from 16"],
+    ["counters", "none bytes from nothing"],
+    ["silent", "none bytes from nothing"],
+    // What no word of BTF tells: which of two of a size, a struct without a name, no struct, what a function is given.
+    ["ambiguous", "dwarf struct started from 24"],
+    ["unnamed", "dwarf struct {…} from 36"],
+    ["of_integers", "dwarf u64 from 8"],
+    ["variable", "dwarf u64 | struct closed from 8, 16"],
+    ["of_registers", "dwarf struct registers from 168"],
+  ])("%s: %s", (map, expected) => {
+    expect(eventsOf(known, map)).toBe(expected);
+    expect(warningsOf(known, map)).toEqual([]);
+  });
 
   test.each<[string, string, string?]>([
     ["one_size", "inferred struct opened from 32"],
@@ -52,19 +76,19 @@ describe("the fixtures", () => {
     [
       "unnamed",
       "none bytes from 36",
-      `events are bytes: programs send 36 bytes, which no struct of a global, map value or parameter has (add ${line} or ${say("unnamed")})`,
+      `events are bytes: programs send 36 bytes, ${stripped} (${keep} or ${say("unnamed")})`,
     ],
     [
       "variable",
-      "none bytes from nothing",
-      `events are bytes: put sends a size that is not constant (${say("variable")})`,
+      "none bytes from 8, 16",
+      `events are bytes: programs send 8 bytes, ${stripped} (${keep} or ${say("variable")})`,
     ],
     [
       "of_registers",
       "none bytes from 168",
-      `events are bytes: programs send 168 bytes, which no struct of a global, map value or parameter has (add ${line} or ${say("of_registers")})`,
+      `events are bytes: programs send 168 bytes, ${stripped} (${keep} or ${say("of_registers")})`,
     ],
-  ])("%s: %s", (map, expected, warning) => {
+  ])("without debug information, %s: %s", (map, expected, warning) => {
     expect(eventsOf(inferred, map)).toBe(expected);
     expect(warningsOf(inferred, map)).toEqual(warning === undefined ? [] : [warning]);
   });
@@ -85,8 +109,8 @@ describe("the fixtures", () => {
   });
 
   test("the model is plain JSON", () => {
-    expect(JSON.parse(JSON.stringify(inferred))).toEqual(inferred);
-    expect(inferred.maps.find(({ name }) => name === "silent")!.events).toEqual({
+    expect(JSON.parse(JSON.stringify(known))).toEqual(known);
+    expect(known.maps.find(({ name }) => name === "silent")!.events).toEqual({
       types: [],
       source: "none",
       sizes: [],
@@ -112,6 +136,11 @@ function source(declarations: string, body: string, section = "tc", context = "s
 }
 const send = (size: string, map = "&rb"): string => `bpf_ringbuf_output(${map}, data, ${size}, 0);`;
 const POINTER = "struct event *unused __attribute__((unused));";
+
+/** Compiled, without debug information: what BTF alone tells. */
+function compileStripped(source: string, target: "bpf" | "bpfeb" = "bpf"): Uint8Array {
+  return stripDebug(compileBpf(source, target));
+}
 
 describe.each(["bpf", "bpfeb"] as const)("inference, %s", (target) => {
   test.each<[string, string, string, string]>([
@@ -194,7 +223,7 @@ describe.each(["bpf", "bpfeb"] as const)("inference, %s", (target) => {
       "a map that a wrapper is given",
       `${POINTER} static __attribute__((noinline)) long put(void *map, void *data) { return bpf_ringbuf_output(map, data, 16, 0); }`,
       "put(&rb, data); put(&rb2, data);",
-      "none bytes from nothing",
+      "inferred struct event from 16",
     ],
     [
       "a wrapper that is inlined",
@@ -203,7 +232,7 @@ describe.each(["bpf", "bpfeb"] as const)("inference, %s", (target) => {
       "inferred struct event from 16",
     ],
   ])("%s", (_, declarations, body, expected) => {
-    expect(eventsOf(inspectObject(compileBpf(source(declarations, body), target)), "rb")).toBe(expected);
+    expect(eventsOf(inspectObject(compileStripped(source(declarations, body), target)), "rb")).toBe(expected);
   });
 
   const perf = (flags: string, size: number): string => `bpf_perf_event_output(ctx, &perf, ${flags}, data, ${size});`;
@@ -215,23 +244,23 @@ describe.each(["bpf", "bpfeb"] as const)("inference, %s", (target) => {
     ["two sizes that arrive with one length", perf("0", 16) + perf("0", 20), "none bytes from 16, 20"],
   ])("perf buffer: %s", (_, body, expected) => {
     const declarations = `${POINTER} struct long_one { u64 a[4]; } *long_one; struct near { u32 a[5]; } *near;`;
-    expect(eventsOf(inspectObject(compileBpf(source(declarations, body), target)), "perf")).toBe(expected);
+    expect(eventsOf(inspectObject(compileStripped(source(declarations, body), target)), "perf")).toBe(expected);
   });
 
   test("perf buffer: bpf_xdp_output", () => {
     const text = source(POINTER, "bpf_xdp_output((void *)ctx[0], &perf, 0, data, 16);", "fexit/xdp", "u64");
-    expect(eventsOf(inspectObject(compileBpf(text, target)), "perf")).toBe("inferred struct event from 16");
+    expect(eventsOf(inspectObject(compileStripped(text, target)), "perf")).toBe("inferred struct event from 16");
   });
 });
 
 describe("the remedy", () => {
   test("that gen names makes the type known", () => {
-    const object = compileBpf(
+    const object = compileStripped(
       source("", `struct event *e = bpf_ringbuf_reserve(&rb, sizeof(*e), 0); if (e) bpf_ringbuf_submit(e, 0);`),
     );
     expect(warningsOf(inspectObject(object), "rb")[0]).toContain("struct event *unused_event __attribute__((unused));");
     const with_ = source("struct event *unused_event __attribute__((unused));", send("16"));
-    expect(warningsOf(inspectObject(compileBpf(with_)), "rb")).toEqual([]);
+    expect(warningsOf(inspectObject(compileStripped(with_)), "rb")).toEqual([]);
   });
 
   test.each([
@@ -239,8 +268,8 @@ describe("the remedy", () => {
     ["a member of another's", "struct holder { struct event inner; u64 more; } holder;"],
   ])("names no struct that nothing shows to be the author's: %s", (_, declarations) => {
     // BTF has `struct event` of 16 bytes, of which nothing but the size fits.
-    expect(warningsOf(inspectObject(compileBpf(source(declarations, send("16")))), "rb")).toEqual([
-      "events are bytes: programs send 16 bytes, which no struct of a global, map value or parameter has (add struct event *unused_event __attribute__((unused)); or say what they are: gen --event rb=TYPE)",
+    expect(warningsOf(inspectObject(compileStripped(source(declarations, send("16")))), "rb")).toEqual([
+      "events are bytes: programs send 16 bytes, which no struct of a global, map value or parameter has, and the object has no debug information (compile with -g and run gen before anything strips it, add struct event *unused_event __attribute__((unused)); or say what they are: gen --event rb=TYPE)",
     ]);
   });
 });
@@ -268,7 +297,11 @@ describe("the option", () => {
     ["nope", "opened", "the object has no map nope, got one_size, two_sizes, "],
     ["ambiguous", "nope", "map ambiguous: the object has no type nope, got "],
     ["ambiguous", "struct nope", "map ambiguous: the object has no type struct nope, got "],
-    ["ambiguous", "nope", "(clang leaves out what nothing uses: struct nope *unused __attribute__((unused));)"],
+    [
+      "ambiguous",
+      "nope",
+      "(clang leaves out what nothing uses, and BTF what is only sent: keep the debug information, or add struct nope *unused __attribute__((unused));)",
+    ],
     ["ambiguous", "", 'map ambiguous: expected the type of its events, got "" (write TYPE, '],
     ["ambiguous", "opened,", 'map ambiguous: is no type, got "" (write TYPE, such as struct event, '],
     ["ambiguous", "u32[", 'map ambiguous: is no type, got "u32[" (write TYPE, '],
@@ -306,13 +339,13 @@ describe("the option", () => {
   });
 
   test("is recorded in the order of names, and reaches the module", async () => {
-    const events = { variable: "u64", ambiguous: "started,bool" };
+    const events = { variable: "u64,closed", ambiguous: "started,bool" };
     const { recorded } = resolveOptions({ name: "x.o", events });
-    expect(recorded).toBe('{"events":{"ambiguous":"started,bool","variable":"u64"}}');
+    expect(recorded).toBe('{"events":{"ambiguous":"started,bool","variable":"u64,closed"}}');
     const { text, warnings } = await generateWithWarnings(bytesOf("event_types"), { name: "x.bpf.o", events });
     expect(text).toContain("ambiguous: s.RingBuf<Started | boolean>;");
     expect(text).toContain("ambiguous: s.ringbuf(Started, s.bool)");
-    expect(text).toContain("variable: s.RingBuf<bigint>;");
+    expect(text).toContain("variable: s.RingBuf<bigint | Closed>;");
     expect(warnings.map(({ where }) => where)).not.toContain("map variable");
     expect(() => resolveOptions({ name: "x.o", events: { a: 1 as unknown as string } })).toThrow(
       'events: expected "TYPE" for "a", got "1"',
@@ -344,7 +377,8 @@ test("an inner ring buffer that declares its type is a warning", () => {
 
 describe("the doc", () => {
   const { maps } = inspectObject(bytesOf("event_types"));
-  const map = maps.find(({ name }) => name === "two_sizes")!;
+  const told = maps.find(({ name }) => name === "two_sizes")!;
+  const map = { ...told, events: { ...told.events!, source: "inferred" as const } };
   const use = (spelled: string, size: number) => ({ spelled, size, layout: { kind: "bytes", length: size } }) as const;
 
   test.each([
@@ -354,4 +388,15 @@ describe("the doc", () => {
       "Ring buffer, 4096 bytes, of `struct a` or `pair<a, b>`, inferred from the sizes 16 and 32 in the bytecode.",
     ],
   ])("of %j", (events, expected) => expect(mapDoc(map, { name: "m", events }, [])).toBe(expected));
+
+  test.each([
+    ["declared", ""],
+    ["option", ""],
+    ["dwarf", ", from the debug information"],
+  ] as const)("of a type that is %s", (source, from) => {
+    const of = { ...map, events: { ...map.events, source } };
+    expect(mapDoc(of, { name: "m", events: [use("struct a", 16)] }, [])).toBe(
+      `Ring buffer, 4096 bytes, of \`struct a\`${from}.`,
+    );
+  });
 });

@@ -26,7 +26,12 @@ function withElements(types: readonly BtfType[]): BtfType[] {
 export function parseBtf(bytes: Uint8Array): Btf {
   const parts = parseHeader(bytes);
   const types = withElements(decodeTypes(parts));
+  checkTypes(types);
+  return { endian: parts.endian, types };
+}
+
+/** Checks `types`, and gives old-style bitfields among them their one form: what {@link parseBtf} says of its result holds. */
+export function checkTypes(types: BtfType[]): void {
   checkRefs(types);
   resolveTypes(types);
-  return { endian: parts.endian, types };
 }

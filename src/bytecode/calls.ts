@@ -1,13 +1,12 @@
-// Bytes of an object in, its calls of certain kernel helpers out, with what is known of their arguments. Functions are looked
-// at one by one, with nothing known of their own arguments.
+// Bytes of an object in, its calls of certain kernel helpers out, with what is known of their arguments and of where the
+// values are held that they take and give. Functions are looked at one by one; who calls them is asked for where it matters.
 
-import { R_BPF_64_64, SHF_EXECINSTR, SHT_PROGBITS } from "../elf/abi.ts";
-import type { Elf, ElfRelocation, ElfSection, ElfSymbol } from "../elf/elf.ts";
-import { sectionData } from "../elf/read.ts";
-import { groupBy } from "../group.ts";
-import { analyse, type Extent, type Wide } from "./flow.ts";
-import { CALL, CALLS_HELPER, type Code, INSTRUCTION_SIZE, LDDW, openCode } from "./instructions.ts";
-import type { Value } from "./state.ts";
+import type { Elf } from "../elf/elf.ts";
+import { addressValue, type CodeSection, executable, openCodeSections, type Part } from "./code.ts";
+import { analyse } from "./flow.ts";
+import { CALL, CALLS_FUNCTION, CALLS_HELPER, INSTRUCTION_SIZE, LDDW } from "./instructions.ts";
+import { Held } from "./held.ts";
+import type { State, Value } from "./state.ts";
 
 /** One call of a helper. */
 export interface HelperCall {
@@ -22,82 +21,139 @@ export interface HelperCall {
   readonly args: readonly Value[];
 }
 
-/** The value of an address in a section, as calls are given it. */
-export function addressValue(section: number, offset: number): Value {
-  return `${section}+${offset}`;
+/** A function that was followed. */
+export interface CallingFunction {
+  readonly name: string;
+  readonly section: number;
+  /** Of its first instruction, in bytes from the start of the section. */
+  readonly start: number;
+  readonly calls: readonly HelperCall[];
+  /** Where its code has values; undefined where it cannot be followed. */
+  readonly held: Held | undefined;
+}
+
+/** A call of a function of the object. */
+export interface FunctionCall {
+  readonly from: CallingFunction;
+  /** Of the call, in bytes from the start of the section. */
+  readonly offset: number;
+  readonly args: readonly Value[];
+}
+
+export interface Callers {
+  /** Those that call one of the helpers, by place. */
+  readonly functions: readonly CallingFunction[];
+  /** The calls of a function; undefined where not all are known, since its address is taken or there are none. */
+  callsOf(callee: CallingFunction): readonly FunctionCall[] | undefined;
 }
 
 const UNKNOWN: readonly Value[] = [undefined, undefined, undefined, undefined, undefined];
+/** What a function is given, which nobody knows while it is looked at alone. */
+const ARGUMENTS: readonly Value[] = [1, 2, 3, 4, 5].map((register) => `arg${register}+0`);
+
+/** What a helper's call returned, as values say it. */
+export function resultOf({ offset }: Pick<HelperCall, "offset">): Value {
+  return `call${offset / INSTRUCTION_SIZE}+0`;
+}
+
+/** The functions that call `helpers`. */
+export function findCallers(bytes: Uint8Array, elf: Elf, helpers: ReadonlySet<number>): Callers {
+  const open = openCodeSections(bytes, elf);
+  const sections = executable(elf).map(({ index }) => open(index)!);
+  const followed = new Map<string, CallingFunction>();
+  const follow = (section: CodeSection, part: Part): CallingFunction => {
+    const key = `${section.header.index}:${part.start}`;
+    let found = followed.get(key);
+    if (found === undefined) {
+      found = followFunction(section, part, helpers);
+      followed.set(key, found);
+    }
+    return found;
+  };
+  const functions = sections.flatMap((section) =>
+    [...section.parts.values()].filter((part) => hasCall(section, part, helpers)).map((part) => follow(section, part)),
+  );
+  let sites: ReadonlyMap<Value, readonly Site[]> | undefined;
+  return {
+    functions,
+    callsOf({ section, start }) {
+      sites ??= findSites(sections);
+      const own = sites.get(addressValue(section, start)) ?? [];
+      if (own.length === 0 || own.some(({ taken }) => taken)) return undefined;
+      return own.map((site) => {
+        const from = follow(site.section, site.part);
+        return { from, offset: INSTRUCTION_SIZE * site.index, args: from.held?.argumentsAt(site.index) ?? UNKNOWN };
+      });
+    },
+  };
+}
 
 /** All calls of `helpers`, by place. Where the code cannot be followed, the arguments are unknown. */
 export function findHelperCalls(bytes: Uint8Array, elf: Elf, helpers: ReadonlySet<number>): HelperCall[] {
-  const functions = groupBy(
-    elf.symbols.filter(({ kind }) => kind === "func"),
-    ({ section }) => section,
-  );
-  const relocations = groupBy(elf.relocations, ({ section }) => section);
-  return elf.sections
-    .filter(({ type, flags }) => type === SHT_PROGBITS && (flags & SHF_EXECINSTR) !== 0)
-    .flatMap((section) => {
-      const { code, length } = openCode(sectionData(bytes, section), elf.endian);
-      const wide = wideValues(elf, relocations.get(section.index) ?? [], code, length);
-      return cutSection(section, functions.get(section.index) ?? [], length).flatMap((part) =>
-        callsOf(section, part, code, wide, helpers),
-      );
-    });
+  return findCallers(bytes, elf, helpers).functions.flatMap(({ calls }) => calls);
 }
 
-export interface Part extends Extent {
-  readonly name: string;
+/** An instruction that calls a function of the object, or takes its address. */
+interface Site {
+  readonly section: CodeSection;
+  readonly part: Part;
+  readonly index: number;
+  readonly taken: boolean;
 }
 
-/** The section cut where functions begin. */
-export function cutSection(section: ElfSection, functions: readonly ElfSymbol[], length: number): Part[] {
-  const names = new Map<number, string>([[0, section.name]]);
-  for (const { value, name } of functions)
-    if (value % INSTRUCTION_SIZE === 0) names.set(value / INSTRUCTION_SIZE, name);
-  const starts = [...names.keys()].filter((start) => start < length).sort((a, b) => a - b);
-  return starts.map((start, i) => ({ name: names.get(start)!, start, end: starts[i + 1] ?? length }));
+function findSites(sections: readonly CodeSection[]): ReadonlyMap<Value, readonly Site[]> {
+  const sites = new Map<Value, Site[]>();
+  for (const section of sections)
+    for (const part of section.parts.values())
+      for (let index = part.start; index < part.end; index++) {
+        const { code: op, src, imm } = section.code(index);
+        const taken = op === LDDW;
+        const at = index;
+        if (taken) index++;
+        else if (op !== CALL || src !== CALLS_FUNCTION) continue;
+        const local = { section: section.header.index, offset: INSTRUCTION_SIZE * (at + imm + 1) };
+        const { section: home, offset } = section.calls.get(at) ?? local;
+        const target = taken ? section.wide(at) : addressValue(home, offset);
+        const others = sites.get(target);
+        if (typeof target !== "string") continue;
+        if (others === undefined) sites.set(target, [{ section, part, index: at, taken }]);
+        else others.push({ section, part, index: at, taken });
+      }
+  return sites;
 }
 
-function callsOf(
-  { index: section }: ElfSection,
-  part: Part,
-  code: Code,
-  wide: Wide,
-  helpers: ReadonlySet<number>,
-): HelperCall[] {
-  const calls = new Map<number, HelperCall>();
-  for (let index = part.start; index < part.end; index++) {
-    const { code: op, src, imm: helper } = code(index);
-    if (op === CALL && src === CALLS_HELPER && helpers.has(helper))
-      calls.set(index, { caller: part.name, section, offset: INSTRUCTION_SIZE * index, helper, args: UNKNOWN });
+function hasCall({ code }: CodeSection, { start, end }: Part, helpers: ReadonlySet<number>): boolean {
+  for (let index = start; index < end; index++) {
+    const { code: op, src, imm } = code(index);
+    if (op === CALL && src === CALLS_HELPER && helpers.has(imm)) return true;
     if (op === LDDW) index++;
   }
-  // Most functions have none, and need no analysis.
-  const flow = calls.size === 0 ? undefined : analyse(code, wide, part);
-  flow?.visit((index, state) => {
-    const call = calls.get(index);
-    if (call !== undefined) calls.set(index, { ...call, args: state.slice(1, 6) });
-  });
-  return [...calls.values()];
+  return false;
 }
 
-/** What 64-bit immediates stand for: numbers, and addresses where a relocation says so. */
-export function wideValues(elf: Elf, relocations: readonly ElfRelocation[], code: Code, length: number): Wide {
-  const addresses = new Map<number, Value>();
-  for (const { offset, type, symbol } of relocations) {
-    const { section, kind, value } = elf.symbols[symbol]!;
-    const index = offset / INSTRUCTION_SIZE;
-    const known = type === R_BPF_64_64 && typeof section === "number" && Number.isInteger(index) && index < length;
-    // What has no name of its own goes by its section's, and the place in it stands in the instruction.
-    const inSection = known && kind === "section" ? code(index).imm : 0;
-    addresses.set(index, known ? addressValue(section, value + inSection) : undefined);
+/** The calls of a function, with what each is given. Those that control does not reach are given nothing that is known. */
+function followFunction(section: CodeSection, part: Part, helpers: ReadonlySet<number>): CallingFunction {
+  const { code, wide, header } = section;
+  const flow = analyse(code, wide, part, ARGUMENTS);
+  const reached = new Map<number, State>();
+  const isCall = (index: number): boolean => code(index).code === CALL;
+  flow?.visit((index, state) => {
+    if (isCall(index)) reached.set(index, state.slice(1, 6));
+  });
+  const calls: HelperCall[] = [];
+  for (let index = part.start; index < part.end; index++) {
+    const { code: op, src, imm: helper } = code(index);
+    if (op === CALL && src === CALLS_HELPER && helpers.has(helper)) {
+      const args = reached.get(index) ?? UNKNOWN;
+      calls.push({ caller: part.name, section: header.index, offset: INSTRUCTION_SIZE * index, helper, args });
+    }
+    if (op === LDDW) index++;
   }
-  return (index) => {
-    if (addresses.has(index)) return addresses.get(index);
-    const { src, imm } = code(index);
-    if (src !== 0 || index + 1 >= length) return undefined;
-    return (BigInt(code(index + 1).imm >>> 0) << 32n) | BigInt(imm >>> 0);
+  return {
+    name: part.name,
+    section: header.index,
+    start: INSTRUCTION_SIZE * part.start,
+    calls,
+    held: flow && new Held(code, flow, reached),
   };
 }

@@ -64,7 +64,7 @@ function runBlock(
       return { targets: targets?.every(inside) === true ? targets : undefined, steps };
     }
     const isWide = instruction.code === LDDW;
-    step(state, instruction, isWide ? wide(index) : undefined);
+    step(state, instruction, isWide ? wide(index) : undefined, index);
     index += isWide ? 2 : 1;
     if (!inside(index)) return { targets: undefined, steps };
     if (leaders.has(index)) return { targets: [index], steps };

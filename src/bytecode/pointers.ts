@@ -2,58 +2,20 @@
 // (kernel/bpf/verifier.c, `adjust_reg_min_max_vals`, `allow_ptr_leaks`). It is followed into functions that are called.
 
 import type { Elf } from "../elf/elf.ts";
-import { sectionData } from "../elf/read.ts";
-import { groupBy } from "../group.ts";
-import { cutSection, type Part, wideValues } from "./calls.ts";
-import { analyse, type Wide } from "./flow.ts";
-import { CALL, CALLS_FUNCTION, CLASS, type Code, INSTRUCTION_SIZE, openCode, X } from "./instructions.ts";
+import { openCodeSections } from "./code.ts";
+import { analyse } from "./flow.ts";
+import { CALL, CALLS_FUNCTION, CLASS, INSTRUCTION_SIZE, X } from "./instructions.ts";
 import { CONTEXT, readFrom, type State, type Value } from "./state.ts";
 import { MAX_FUNCTIONS, type Place } from "./reach.ts";
 
 const SUB = 0x10;
-
-/** The code of a section, cut into its functions. */
-interface Section {
-  readonly code: Code;
-  readonly wide: Wide;
-  readonly parts: ReadonlyMap<number, Part>;
-  /** Where a call by relocation goes, by the index of its instruction. */
-  readonly calls: ReadonlyMap<number, Place>;
-}
 
 /** Asks of programs, by where they begin, and by the offsets in their context of pointers that can be subtracted. */
 export function readPointers(
   bytes: Uint8Array,
   elf: Elf,
 ): { subtracts(start: Place, pointers: ReadonlySet<number>): boolean } {
-  const functions = groupBy(
-    elf.symbols.filter(({ kind }) => kind === "func"),
-    ({ section }) => section,
-  );
-  const relocations = groupBy(elf.relocations, ({ section }) => section);
-  const sections = new Map<number, Section>();
-  const sectionOf = (index: number): Section | undefined => {
-    const header = elf.sections[index];
-    if (header === undefined) return undefined;
-    let section = sections.get(index);
-    if (section === undefined) {
-      const { code, length } = openCode(sectionData(bytes, header), elf.endian);
-      const own = relocations.get(index) ?? [];
-      const calls = new Map<number, Place>();
-      for (const { offset, symbol } of own) {
-        const at = offset / INSTRUCTION_SIZE;
-        const { section, value } = elf.symbols[symbol]!;
-        if (typeof section !== "number" || !Number.isInteger(at) || at >= length || code(at).code !== CALL) continue;
-        // libbpf.c, `bpf_object__collect_prog_relos`: the place is the symbol's and what stands in the instruction.
-        calls.set(at, { section, offset: value + INSTRUCTION_SIZE * (code(at).imm + 1) });
-      }
-      const parts = cutSection(header, functions.get(index) ?? [], length).map((part) => [part.start, part] as const);
-      section = { code, wide: wideValues(elf, own, code, length), parts: new Map(parts), calls };
-      sections.set(index, section);
-    }
-    return section;
-  };
-
+  const sectionOf = openCodeSections(bytes, elf);
   return {
     subtracts(start, pointers) {
       const isPointer = (value: Value): boolean =>

@@ -5,8 +5,10 @@ import { CALL, CLASS, type Instruction, LDDW, X } from "./instructions.ts";
 
 /**
  * What a register or a stack slot holds. A constant is a bigint of 64 bits without sign; a string is an address, "3+16" of
- * byte 16 of section 3, "fp-8" in the stack frame; undefined is anything else. Where a function is said to begin with the
- * program's context, "ctx+4" is its byte 4, and "*ctx+4" what was read there, or lies some way from it.
+ * byte 16 of section 3, "fp-8" in the stack frame; undefined is anything else. What is not known has a name where it comes
+ * from, and may be moved from there: "call7+0" is what the call at instruction 7 returned, "load7+0" the 8 bytes that
+ * instruction 7 read, "arg1+0" what the function was given in r1, where it is said to be. Where a function is said to begin
+ * with the program's context, "ctx+4" is its byte 4, and "*ctx+4" what was read there, or lies some way from it.
  */
 export type Value = bigint | string | undefined;
 
@@ -14,7 +16,7 @@ const REGISTERS = 11;
 const FRAME_POINTER = 10;
 /** The kernel's MAX_BPF_STACK is 512 bytes; a spilled register takes 8. */
 const SLOTS = 64;
-const SLOT_SIZE = 8;
+export const SLOT_SIZE = 8;
 
 const FRAME = "fp";
 /** Anything, in the stack frame too. */
@@ -66,8 +68,8 @@ export function joinStates(into: State, other: State): boolean {
   return changed;
 }
 
-/** Changes `state` as `instruction` would; `wide` is the value of a 64-bit immediate. */
-export function step(state: State, instruction: Instruction, wide: Value): void {
+/** Changes `state` as the instruction at `index` would; `wide` is the value of a 64-bit immediate. */
+export function step(state: State, instruction: Instruction, wide: Value, index: number): void {
   const { code, dst } = instruction;
   switch (code & 7) {
     case CLASS.ld:
@@ -76,7 +78,7 @@ export function step(state: State, instruction: Instruction, wide: Value): void 
       else clobber(state);
       return;
     case CLASS.ldx:
-      set(state, dst, load(state, instruction));
+      set(state, dst, load(state, instruction, index));
       return;
     case CLASS.st:
       store(state, instruction, BigInt.asUintN(64, BigInt(instruction.imm)));
@@ -90,7 +92,9 @@ export function step(state: State, instruction: Instruction, wide: Value): void 
       set(state, dst, compute(state, instruction));
       return;
     default:
-      if (code === CALL) clobber(state);
+      if (code !== CALL) return;
+      clobber(state);
+      state[0] = `call${index}+0`;
   }
 }
 
@@ -103,8 +107,14 @@ function isFrame(value: Value): value is string {
 }
 
 /** The bytes from the frame pointer; undefined for what is no known place in the frame. */
-function frameOffset(value: Value): number | undefined {
+export function frameOffset(value: Value): number | undefined {
   return isFrame(value) && value !== SOMEWHERE ? Number(value.slice(FRAME.length)) : undefined;
+}
+
+/** Gives every register but the frame pointer, and every slot by its bytes from there, with what it holds. */
+export function eachPlace(state: State, give: (place: number, value: Value) => void): void {
+  for (let register = 0; register < FRAME_POINTER; register++) give(register, state[register]);
+  for (let slot = 1; slot <= SLOTS; slot++) give(-SLOT_SIZE * slot, state[REGISTERS + slot - 1]);
 }
 
 // An instruction has room for 16 registers.
@@ -139,15 +149,18 @@ function slotAt(offset: number): number | undefined {
   return Number.isInteger(slot) && slot >= 1 && slot <= SLOTS ? REGISTERS + slot - 1 : undefined;
 }
 
-function load(state: State, { code, src, offset }: Instruction): Value {
+function load(state: State, { code, src, offset }: Instruction, index: number): Value {
   const from = get(state, src);
   const base = frameOffset(from);
   const inContext = contextOffset(from);
   if (inContext !== undefined) return inContext + offset >= 0 ? `*ctx+${inContext + offset}` : undefined;
-  if (base === undefined) return isFrame(from) ? SOMEWHERE : undefined;
+  const whole = (code & MODE) === MEM && widthOf(code) === SLOT_SIZE;
+  const read = whole ? `load${index}+0` : undefined;
+  if (base === undefined) return isFrame(from) ? SOMEWHERE : read;
   const slot = slotAt(base + offset);
-  const known = slot !== undefined && (code & MODE) === MEM && widthOf(code) === SLOT_SIZE;
-  return known ? state[slot] : undefined;
+  if (slot === undefined || !whole) return undefined;
+  // From here on the slot holds what was read there, until it is written to.
+  return (state[slot] ??= read);
 }
 
 function store(state: State, { code, dst, offset }: Instruction, value: Value): void {
@@ -220,7 +233,28 @@ function compute(state: State, { code, dst, src, offset, imm }: Instruction): Va
     return result === undefined ? undefined : BigInt.asUintN(bits, result);
   }
   if (isFrame(before) || isFrame(operand)) return moved(before, operand, operation, bits);
-  return bits === 64 ? movedInContext(before, operand, operation) : undefined;
+  if (bits !== 64) return undefined;
+  return movedFromSource(before, operand, operation) ?? movedInContext(before, operand, operation);
+}
+
+/** A named value, or an address in a section, with how far it was moved. */
+const NAMED = /^((?:call|load|arg)?\d+)([+-]\d+)$/;
+/** No value that anybody sends lies further from where it begins. */
+const FURTHEST = 1 << 24;
+
+/** The name and the offset of "call7+8"; undefined for constants, addresses in the frame and in the context. */
+export function splitValue(value: Value): { readonly base: string; readonly offset: number } | undefined {
+  const [, base, offset] = (typeof value === "string" && NAMED.exec(value)) || [];
+  return base === undefined ? undefined : { base, offset: Number(offset) };
+}
+
+/** Arithmetic on a named value, or an address in a section, by a constant. */
+function movedFromSource(before: Value, operand: Value, operation: number): Value {
+  const from = splitValue(before);
+  if (from === undefined || typeof operand !== "bigint" || (operation !== ADD && operation !== SUB)) return undefined;
+  const by = Number(BigInt.asIntN(64, operand));
+  const offset = operation === ADD ? from.offset + by : from.offset - by;
+  return Math.abs(offset) > FURTHEST ? undefined : `${from.base}${offset < 0 ? "" : "+"}${offset}`;
 }
 
 /** Arithmetic on an address in the context, by a constant, and on what was read from it: whichever way, it is some way from there. */

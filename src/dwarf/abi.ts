@@ -117,12 +117,17 @@ export const ATE = {
 
 export const OP = {
   addr: 0x03,
+  const1u: 0x08,
+  constu: 0x10,
+  consts: 0x11,
   plus_uconst: 0x23,
+  lit0: 0x30,
   reg0: 0x50,
   breg0: 0x70,
   regx: 0x90,
   fbreg: 0x91,
   bregx: 0x92,
+  piece: 0x93,
   stack_value: 0x9f,
   addrx: 0xa1,
 } as const;

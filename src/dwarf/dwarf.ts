@@ -7,6 +7,7 @@ import type { Die } from "./die.ts";
 import { type FunctionScopes, readFunction } from "./functions.ts";
 import { type Coded, codedFunctions, indexUnit, RECORDS, type UnitIndex } from "./index.ts";
 import { placesOf } from "./places.ts";
+import { skipAliases } from "./sizes.ts";
 import { type DebugFile, openDebugFile, type Unit } from "./units.ts";
 
 /** A variable outside of functions, or a static one. */
@@ -78,14 +79,17 @@ export class Dwarf {
     );
   }
 
-  /** The structs and unions of so many bytes, and the typedefs that name those without a name. */
+  /** The structs and unions of so many bytes that have a name, and the typedefs that name those without one. */
   recordsOfSize(size: number): Die[] {
-    return this.#file.units.flatMap((unit) => {
-      const { records } = this.#indexOf(unit);
-      return records
-        .map((at) => unit.die(at))
-        .filter((die) => RECORDS.has(die.tag) && die.count(AT.byte_size) === size);
-    });
+    return this.#file.units.flatMap((unit) =>
+      this.#indexOf(unit)
+        .named.map((at) => unit.die(at))
+        .filter((die) => {
+          const record = die.tag === TAG.typedef ? skipAliases(die) : die;
+          if (record === undefined || !RECORDS.has(record.tag) || record.count(AT.byte_size) !== size) return false;
+          return record === die || !record.has(AT.name);
+        }),
+    );
   }
 
   #indexOf(unit: Unit): UnitIndex {

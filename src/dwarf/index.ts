@@ -13,8 +13,6 @@ export interface UnitIndex {
   readonly globals: readonly number[];
   /** Structs, unions, enums, typedefs and base types that have a name, at whatever depth. */
   readonly named: readonly number[];
-  /** Structs and unions with and without a name. */
-  readonly records: readonly number[];
 }
 
 const NAMED: ReadonlySet<number> = new Set([
@@ -31,16 +29,14 @@ export const RECORDS: ReadonlySet<number> = new Set([TAG.structure_type, TAG.cla
 const FUNCTION = 1;
 const GLOBAL = 2;
 const NAMED_TYPE = 4;
-const RECORD = 8;
 /** What is below it is not global. */
-const CLOSES = 16;
+const CLOSES = 8;
 
 /** Looks at all entries of a unit. */
 export function indexUnit(unit: Unit): UnitIndex {
   const functions: number[] = [];
   const globals: number[] = [];
   const named: number[] = [];
-  const records: number[] = [];
   const meanings = new Map<object, number>();
   for (const shape of unit.abbreviations.values()) {
     const has = (attribute: number): boolean => shape.attributes.includes(attribute);
@@ -49,7 +45,6 @@ export function indexUnit(unit: Unit): UnitIndex {
     if (tag === TAG.subprogram && (has(AT.low_pc) || has(AT.ranges))) meaning |= FUNCTION;
     if (tag === TAG.variable && has(AT.location)) meaning |= GLOBAL;
     if (NAMED.has(tag) && has(AT.name) && !has(AT.declaration)) meaning |= NAMED_TYPE;
-    if (RECORDS.has(tag) && has(AT.byte_size)) meaning |= RECORD;
     if (tag === TAG.subprogram) meaning |= CLOSES;
     meanings.set(shape, meaning);
   }
@@ -72,13 +67,12 @@ export function indexUnit(unit: Unit): UnitIndex {
       if ((meaning & FUNCTION) !== 0) functions.push(at);
       if ((meaning & GLOBAL) !== 0 && within === 0) globals.push(at);
       if ((meaning & NAMED_TYPE) !== 0) named.push(at);
-      if ((meaning & RECORD) !== 0) records.push(at);
     }
     if (!shape.children) continue;
     depth++;
     if ((meaning & CLOSES) !== 0 && within === 0) within = depth;
   }
-  return { functions, globals, named, records };
+  return { functions, globals, named };
 }
 
 /** A function and its instructions. */

@@ -5,6 +5,7 @@ import { ADDRESS_SIZE, AT, LLE, OP, RLE } from "./abi.ts";
 import { bad, type Cursor } from "./cursor.ts";
 import type { Die } from "./die.ts";
 import type { Address, DebugSection } from "./sections.ts";
+import type { Unit } from "./units.ts";
 
 /** Instructions of one section, from `low` up to `high`, in bytes. */
 export interface Range {
@@ -195,18 +196,42 @@ function readOldList(
 
 /** The place that an expression gives, where it is one of those that say it outright. */
 function readPlace({ unit }: Die, section: DebugSection, cursor: Cursor): Place | undefined {
-  if (cursor.at === cursor.end) return undefined;
-  const code = cursor.u8();
-  const done = (): boolean => cursor.at === cursor.end;
-  if (code >= OP.reg0 && code < OP.breg0) return done() ? { kind: "in", register: code - OP.reg0 } : undefined;
-  if (code === OP.regx) {
-    const register = cursor.uleb();
-    return done() ? { kind: "in", register } : undefined;
+  const isEnd = (): boolean => cursor.at === cursor.end;
+  /** Bytes of the variable that are before the next piece; its parts in memory say where all of it would be. */
+  let before = 0;
+  let whole: Place | undefined;
+  while (!isEnd()) {
+    const place = readSimplePlace(unit, section, cursor);
+    if (place === "unknown") return undefined;
+    if (isEnd()) return before === 0 ? place : undefined;
+    if (cursor.u8() !== OP.piece) return undefined;
+    if (place?.kind === "memory") {
+      const start: Place = { ...place, offset: place.offset - before };
+      const agrees =
+        whole === undefined || (whole.kind === "memory" && whole.base === start.base && whole.offset === start.offset);
+      if (!agrees) return undefined;
+      whole = start;
+    }
+    before += cursor.uleb();
   }
-  if (code === OP.addr || code === OP.addrx) {
-    const address =
-      code === OP.addrx ? unit.indexedAddress(cursor.uleb()) : section.address(cursor.skip(ADDRESS_SIZE), ADDRESS_SIZE);
-    return done() ? { kind: "data", address } : undefined;
+  return whole;
+}
+
+/** What the next operations say up to a piece's size; undefined for constants and for what was optimised away. */
+function readSimplePlace(unit: Unit, section: DebugSection, cursor: Cursor): Place | undefined | "unknown" {
+  const code = cursor.u8();
+  const isNext = (operation: number): boolean => cursor.at < cursor.end && cursor.bytes[cursor.at] === operation;
+  if (code === OP.piece) {
+    cursor.at--;
+    return undefined;
+  }
+  if (code >= OP.reg0 && code < OP.breg0) return { kind: "in", register: code - OP.reg0 };
+  if (code === OP.regx) return { kind: "in", register: cursor.uleb() };
+  if (code === OP.addr) return { kind: "data", address: section.address(cursor.skip(ADDRESS_SIZE), ADDRESS_SIZE) };
+  if (code === OP.addrx) return { kind: "data", address: unit.indexedAddress(cursor.uleb()) };
+  if (skipConstant(code, cursor)) {
+    if (isNext(OP.stack_value)) cursor.at++;
+    return undefined;
   }
   const base =
     code === OP.fbreg
@@ -216,8 +241,23 @@ function readPlace({ unit }: Die, section: DebugSection, cursor: Cursor): Place 
         : code >= OP.breg0 && code < OP.regx
           ? code - OP.breg0
           : undefined;
-  if (base === undefined) return undefined;
-  const offset = Number(cursor.sleb());
-  if (done()) return { kind: "memory", base, offset };
-  return cursor.u8() === OP.stack_value && done() ? { kind: "value", base, offset } : undefined;
+  if (base === undefined) return "unknown";
+  let offset = Number(cursor.sleb());
+  while (isNext(OP.plus_uconst)) {
+    cursor.at++;
+    offset += cursor.uleb();
+  }
+  if (!isNext(OP.stack_value)) return { kind: "memory", base, offset };
+  cursor.at++;
+  return { kind: "value", base, offset };
+}
+
+/** Moves past what follows an operation that gives a constant; whether it is one. */
+function skipConstant(code: number, cursor: Cursor): boolean {
+  if (code >= OP.lit0 && code < OP.reg0) return true;
+  // const1u, const1s, const2u, and so on up to const8s.
+  if (code >= OP.const1u && code < OP.constu) cursor.skip(1 << ((code - OP.const1u) >> 1));
+  else if (code === OP.constu || code === OP.consts) cursor.uleb();
+  else return false;
+  return true;
 }

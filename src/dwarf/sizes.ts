@@ -102,3 +102,10 @@ export function partsAt(type: Die | undefined, offset: number, size: number, dep
   }
   return parts;
 }
+
+/** Whether a type is an array of bytes or characters, or one of them: storage, of which it says nothing more. */
+export function isRaw(type: Die): boolean {
+  let at = skipAliases(type);
+  while (at?.tag === TAG.array_type) at = skipAliases(at.reference(AT.type));
+  return at?.tag === TAG.base_type && at.count(AT.byte_size) === 1;
+}

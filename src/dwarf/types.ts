@@ -6,6 +6,7 @@ import { ATE, AT, TAG } from "./abi.ts";
 import { alike } from "./alike.ts";
 import { bad } from "./cursor.ts";
 import type { Die } from "./die.ts";
+import { type Kept, keepReachable } from "./reachable.ts";
 import { bitOffsetOf, dimensionsOf, isPointer } from "./sizes.ts";
 
 /** Types of one object that are made of entries: each is asked for by an event, or a part of one. */
@@ -27,10 +28,13 @@ export class TypeMaker {
   readonly #shared = new Map<string, TypeId>();
   readonly #byName = new Map<string, TypeId[]>();
   readonly #bigEndian: boolean;
+  /** The id of the first new type. */
+  readonly #first: TypeId;
   #added = 0;
 
   constructor(btf: readonly BtfType[], endian: "little" | "big") {
     this.types = [...btf];
+    this.#first = btf.length;
     this.#bigEndian = endian === "big";
     btf.forEach((type, id) => {
       const key = keyOf(type);
@@ -78,6 +82,11 @@ export class TypeMaker {
     }
   }
 
+  /** The types of BTF and those that `roots` are made of; see {@link keepReachable}. */
+  finish(roots: readonly TypeId[]): Kept {
+    return keepReachable(this.types, this.#first, roots);
+  }
+
   /** What a pointer points to: an address is a number, so of structs the name is enough. */
   #pointed(die: Die | undefined, depth: number): TypeId {
     if (die === undefined) return 0;
@@ -108,7 +117,6 @@ export class TypeMaker {
   }
 
   #enumeration(die: Die, name: string): TypeId {
-    const values: BtfEnumValue[] = [];
     const size = die.count(AT.byte_size);
     if (size === undefined) throw bad(`the enum at ${die.at} has no size`);
     let [signed, wide] = [false, false];
@@ -120,11 +128,8 @@ export class TypeMaker {
       numbers.push({ name: child.text(AT.name) ?? "", value });
       signed ||= value < 0n;
     }
-    for (const { name, value } of numbers) {
-      const own = signed ? BigInt.asIntN(64, value) : value;
-      wide ||= own > 0xffff_ffffn || own < -0x8000_0000n;
-      values.push({ name, value: String(own) });
-    }
+    for (const { value } of numbers) wide ||= value > 0xffff_ffffn || value < -0x8000_0000n;
+    const values = numbers.map(({ name, value }): BtfEnumValue => ({ name, value: String(value) }));
     return this.#named({ kind: wide ? "enum64" : "enum", name, size, signed, values });
   }
 

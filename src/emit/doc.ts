@@ -100,15 +100,17 @@ export function mapDoc(map: MapModel, { key, value, events }: MapLayout, keyHole
   return `${title}${entries}${contents}.${slotsDoc(map)}${padding}`;
 }
 
-/** ", of `struct call` or `struct exit`, inferred from the sizes 8 and 16 in the bytecode" */
+/** ", of `struct call` or `struct exit`, inferred from the sizes 8 and 16 in the bytecode": where the type comes from, but for a declared one. */
 function eventsDoc({ events }: MapModel, uses: readonly Use[] = []): string {
   if (uses.length === 0) return "";
   const sizes = events?.sizes ?? [];
-  const inferred =
-    events?.source === "inferred"
-      ? `, inferred from the size${sizes.length === 1 ? "" : "s"} ${joined(sizes.map(String), "and")} in the bytecode`
-      : "";
-  return `, of ${joined(uses.map(useDoc), "or")}${inferred}`;
+  const from =
+    events?.source === "dwarf"
+      ? ", from the debug information"
+      : events?.source === "inferred"
+        ? `, inferred from the size${sizes.length === 1 ? "" : "s"} ${joined(sizes.map(String), "and")} in the bytecode`
+        : "";
+  return `, of ${joined(uses.map(useDoc), "or")}${from}`;
 }
 
 /** "a, b and c". */

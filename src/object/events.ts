@@ -1,11 +1,13 @@
-// The maps of an object in, the same with what is known of their events out: declared with `__type(value, ...)`, or inferred
-// where every size that programs send is the size of one struct of the author's.
+// The maps of an object in, the same with what is known of their events out: declared with `__type(value, ...)`, else what the
+// debug information says of the variable or pointer that is sent, else inferred where every size that programs send is that of
+// one struct of the author's.
 
 import { skipModifiersAndTypedefs, sizeOf } from "../btf/graph.ts";
 import { spellType } from "../btf/spell.ts";
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { groupBy } from "../group.ts";
 import { type Candidate, findAuthors } from "./authors.ts";
+import { DebugTypes } from "./debugtypes.ts";
 import { type EventCall, findEventCalls } from "./eventcalls.ts";
 import type { EventsModel, MapModel, ProgramModel } from "./model.ts";
 import type { Source } from "./source.ts";
@@ -32,34 +34,48 @@ export function recordLength({ type }: Pick<MapModel, "type">, size: number): nu
   return type === "perf_event_array" ? Math.ceil((size + 4) / 8) * 8 - 4 : size;
 }
 
-/** The maps with their `events`, where they carry some. */
+/** The maps with their `events`, where they carry some, and the types that these need. */
 export function withEvents(
   source: Source,
   bytes: Uint8Array,
   maps: readonly MapModel[],
   programs: readonly ProgramModel[],
-): MapModel[] {
-  if (!maps.some((map) => isEventMap(map) || (map.inner && isEventMap(map.inner)))) return [...maps];
+): { readonly maps: readonly MapModel[]; readonly types: readonly BtfType[] } {
+  const { types } = source;
+  if (!maps.some((map) => isEventMap(map) || (map.inner && isEventMap(map.inner)))) return { maps, types };
   const sent = findEventCalls(source, bytes, maps);
   const byMap = groupBy([...sent.ringbuf, ...sent.perf_event_array], ({ map }) => map);
   const bySize = groupBy(findAuthors(source, bytes, maps, programs), ({ size }) => size);
+  const debug = new DebugTypes(bytes, source.elf, types, source.warn);
   const strays = {
     ringbuf: sent.ringbuf.find(({ map }) => map === undefined),
     perf_event_array: sent.perf_event_array.find(({ map }) => map === undefined),
   };
-  return maps.map((map) => {
+  const typed = maps.map((map) => {
     // Programs reach inner maps by lookups: their code does not tell which.
     if (map.inner !== undefined && isEventMap(map.inner)) {
       const { inner } = map;
-      return { ...map, inner: { ...inner, events: declaredOf(source.types, inner, []) ?? untyped([]) } };
+      return { ...map, inner: { ...inner, events: declaredOf(types, inner, []) ?? untyped([]) } };
     }
     if (!isEventMap(map)) return map;
     const own = byMap.get(map.name) ?? [];
     const sizes = [...new Set(own.map(({ size }) => size))].filter((size) => size !== undefined).sort((a, b) => a - b);
     const stray = map.type === "ringbuf" || map.type === "perf_event_array" ? strays[map.type] : undefined;
     const calls = stray === undefined ? own : [...own, stray];
-    return { ...map, events: declaredOf(source.types, map, sizes) ?? infer(map, calls, sizes, bySize) };
+    return { ...map, events: declaredOf(types, map, sizes) ?? infer(map, calls, sizes, { debug, bySize }) };
   });
+  return joinTypes(typed, debug);
+}
+
+/** The maps with the ids that the types of their events have once those that nothing refers to are left out. */
+function joinTypes(maps: readonly MapModel[], debug: DebugTypes): ReturnType<typeof withEvents> {
+  const { types, ids } = debug.finish(maps.flatMap(({ events }) => events?.types ?? []));
+  const renumbered = maps.map((map) =>
+    map.events === undefined
+      ? map
+      : { ...map, events: { ...map.events, types: map.events.types.map((id) => ids.get(id)!) } },
+  );
+  return { maps: renumbered, types };
 }
 
 function untyped(sizes: readonly number[], reason?: string): EventsModel {
@@ -78,10 +94,13 @@ function declaredOf(types: readonly BtfType[], map: MapModel, sizes: readonly nu
 /** What to write where nothing can be inferred. */
 const remedy = ({ name }: MapModel, type = "TYPE"): string => `say what they are: gen --event ${name}=${type}`;
 
-/** The structs of the author by size. */
-type BySize = ReadonlyMap<number, readonly Candidate[]>;
+/** What tells the types of records: debug information, and the structs of the author by size. */
+interface Tellers {
+  readonly debug: DebugTypes;
+  readonly bySize: ReadonlyMap<number, readonly Candidate[]>;
+}
 
-function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], structs: BySize): EventsModel {
+function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly number[], tellers: Tellers): EventsModel {
   if (calls.length === 0) return untyped(sizes);
   const stray = calls.find((call) => call.map === undefined);
   if (stray !== undefined)
@@ -89,15 +108,57 @@ function infer(map: MapModel, calls: readonly EventCall[], sizes: readonly numbe
   const variable = calls.find(({ size }) => size === undefined);
   if (variable !== undefined)
     return untyped(sizes, `${plain(variable.caller)} sends a size that is not constant (${remedy(map)})`);
-  const inferred: TypeId[] = [];
+  const types: TypeId[] = [];
+  let source: EventsModel["source"] = "dwarf";
   for (const size of sizes) {
-    const fitting = structs.get(size) ?? [];
-    if (fitting.length !== 1) return untyped(sizes, undecided(map, size, fitting));
-    inferred.push(fitting[0]!.type);
+    const one = typeOfSize(
+      map,
+      calls.filter((call) => call.size === size),
+      size,
+      tellers,
+    );
+    if ("reason" in one) return untyped(sizes, one.reason);
+    types.push(one.type);
+    // Of several, the weakest word counts.
+    if (one.source === "inferred") source = "inferred";
   }
   if (sizes.length > 1 && !areApart(map, sizes, calls))
     return untyped(sizes, `sizes ${sizes.join(", ")} cannot be told apart by their length (${remedy(map)})`);
-  return { types: inferred, source: "inferred", sizes };
+  return { types, source, sizes };
+}
+
+/** The one type of all records of a size, or why there is none. */
+function typeOfSize(
+  map: MapModel,
+  calls: readonly EventCall[],
+  size: number,
+  { debug, bySize }: Tellers,
+): { readonly type: TypeId; readonly source: "dwarf" | "inferred" } | { readonly reason: string } {
+  const told = calls.map(({ sites }) => debug.ofRecord(sites, size));
+  const all = told.flatMap(({ types }) => types);
+  const types = all.filter((id, i) => all.findIndex((other) => debug.same(other, id)) === i);
+  if (types.length > 1)
+    return {
+      reason: undecided(
+        map,
+        size,
+        types.map((id) => spellType(debug.types, id)),
+      ),
+    };
+  const fitting = bySize.get(size) ?? [];
+  const covered = told.some((one) => one.covered);
+  const isTold = types.length === 1 && told.every((one) => one.types.length === 1);
+  if (isTold && told.every(({ placed }) => placed)) return { type: types[0]!, source: "dwarf" };
+  // Where the functions are known and their places do not tell, a type that is the only one of its size is what is left.
+  const left = isTold ? types[0] : fitting.length === 1 ? fitting[0]!.type : undefined;
+  const rivals = [...types, ...(covered ? debug.ofSize(size) : [])];
+  const others = rivals.filter((id) => left === undefined || !debug.same(id, left));
+  if (left !== undefined && others.length === 0) return { type: left, source: isTold ? "dwarf" : "inferred" };
+  // What is neither declared around the call nor of the author's data is not named: it is the kernel's, as a rule.
+  const known = [...types, ...fitting.map(({ type }) => type)];
+  const named = known.length === 0 ? [] : [...known, ...others];
+  const spelled = named.map((id) => spellType(debug.types, id));
+  return { reason: undecided(map, size, [...new Set(spelled)], debug.exists) };
 }
 
 function areApart(map: MapModel, sizes: readonly number[], calls: readonly EventCall[]): boolean {
@@ -106,14 +167,16 @@ function areApart(map: MapModel, sizes: readonly number[], calls: readonly Event
 }
 
 /** Only the author's structs are named: of others BTF has mostly the kernel's, whose size is the same by chance. */
-function undecided(map: MapModel, size: number, fitting: readonly Candidate[]): string {
+function undecided(map: MapModel, size: number, fitting: readonly string[], hasDebug = true): string {
   const sent = `programs send ${size} ${size === 1 ? "byte" : "bytes"}`;
   if (fitting.length > 0) {
-    const type = plain(fitting[0]!.spelled.replace(/^(struct|union) /, ""));
-    return `${sent}, the size of ${listed(fitting.map(({ spelled }) => spelled))} (${remedy(map, type)})`;
+    const type = plain(fitting[0]!.replace(/^(struct|union) /, ""));
+    return `${sent}, the size of ${listed(fitting)} (${remedy(map, type)})`;
   }
   const line = "struct event *unused_event __attribute__((unused));";
-  return `${sent}, which no struct of a global, map value or parameter has (add ${line} or ${remedy(map)})`;
+  const lost = hasDebug ? "" : ", and the object has no debug information";
+  const keep = hasDebug ? "" : "compile with -g and run gen before anything strips it, ";
+  return `${sent}, which no struct of a global, map value or parameter has${lost} (${keep}add ${line} or ${remedy(map)})`;
 }
 
 /** What is doubtful of a map's events: that programs send what is no type here, or what does not fit the type. */

@@ -6,7 +6,7 @@ import { trySizeOf } from "../btf/graph.ts";
 import { shown, within } from "../errors.ts";
 import { eventDoubt, isEventMap, recordLength } from "./events.ts";
 import type { EventsModel, MapModel, ObjectModel } from "./model.ts";
-import { listed, plain, refuse, TypeFinder } from "./typefinder.ts";
+import { listed, plain, type MoreTypes, noMore, refuse, TypeFinder } from "./typefinder.ts";
 
 /** Types of events by the name of the map: `{ rb: "struct event" }`; several with commas, "bytes" for none. */
 export type EventTypes = Readonly<Record<string, string>>;
@@ -44,8 +44,8 @@ function nameEvents(finder: TypeFinder, map: MapModel, text: string): EventsMode
  * The model with the types named for the events of its maps; types that the object has not follow its own.
  * @throws SkelError ERR_OPTION naming what there is
  */
-export function withEventTypes(model: ObjectModel, named: EventTypes): ObjectModel {
-  const finder = new TypeFinder(model.types, EXAMPLE);
+export function withEventTypes(model: ObjectModel, named: EventTypes, more: MoreTypes = noMore): ObjectModel {
+  const finder = new TypeFinder(model.types, more, EXAMPLE);
   const unknown = Object.keys(named).find((name) => !model.maps.some((map) => map.name === name));
   if (unknown !== undefined)
     throw refuse(`the object has no map ${plain(unknown)}, got ${listed(model.maps.map(({ name }) => name))}`);

@@ -6,7 +6,7 @@ import { spellType } from "../btf/spell.ts";
 import type { TypeId } from "../btf/types.ts";
 import { shown, within } from "../errors.ts";
 import type { MapModel, ObjectModel } from "./model.ts";
-import { listed, plain, refuse, TypeFinder } from "./typefinder.ts";
+import { listed, plain, type MoreTypes, noMore, refuse, TypeFinder } from "./typefinder.ts";
 
 /** Types of keys and values by the name of the map: `{ counts: "u32:u64" }`; either side may be left out. */
 export type MapTypes = Readonly<Record<string, string>>;
@@ -54,10 +54,10 @@ function typeMap(finder: TypeFinder, map: MapModel, text: string): MapModel {
  * The model with the types named for its maps; types that the object has not follow its own.
  * @throws SkelError ERR_OPTION naming what there is
  */
-export function withMapTypes(model: ObjectModel, named: MapTypes): ObjectModel {
+export function withMapTypes(model: ObjectModel, named: MapTypes, more: MoreTypes = noMore): ObjectModel {
   const names = Object.keys(named);
   if (names.length === 0) return model;
-  const finder = new TypeFinder(model.types, EXAMPLE);
+  const finder = new TypeFinder(model.types, more, EXAMPLE);
   const unknown = names.find((name) => !model.maps.some((map) => map.name === name));
   if (unknown !== undefined)
     throw refuse(`the object has no map ${plain(unknown)}, got ${listed(model.maps.map(({ name }) => name))}`);

@@ -43,8 +43,8 @@ export interface MapModel {
 export interface EventsModel {
   /** BTF ids, several where records of several types are told apart by their length; none: bytes. */
   readonly types: readonly TypeId[];
-  /** `__type(value, ...)`, the option `events`, or the sizes that programs send. */
-  readonly source: "declared" | "option" | "inferred" | "none";
+  /** `__type(value, ...)`, the option `events`, debug information of what is sent, or the sizes that programs send. */
+  readonly source: "declared" | "option" | "dwarf" | "inferred" | "none";
   /** The constant sizes in the bytecode, in bytes, ascending. */
   readonly sizes: readonly number[];
   /** Why programs send what has no type here, and what helps. */
@@ -212,7 +212,7 @@ export interface ObjectModel {
   readonly unusedMembers?: readonly string[];
   /** The struct_ops map of an object in which nothing else needs the kernel's BTF. */
   readonly loneStructOps?: string;
-  /** The BTF graph, by type id. */
+  /** The BTF graph, by type id; behind it what only debug information has and an event needs. */
   readonly types: readonly BtfType[];
   readonly warnings: readonly Warning[];
 }

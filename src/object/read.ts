@@ -56,10 +56,11 @@ export function readObject(bytes: Uint8Array): ObjectModel {
   const structOps = readStructOps(source);
   const unusedMembers = readUnusedMembers(source, programs);
   const loneOps = loneStructOps(source, bytes, structOps, programs);
+  const events = withEvents(source, bytes, [...maps, ...legacy.map(({ map }) => map)], programs);
   return {
     endian: elf.endian,
     license: readLicense(bytes, elf),
-    maps: withEvents(source, bytes, [...maps, ...legacy.map(({ map }) => map)], programs),
+    maps: events.maps,
     programs,
     sections: [...readSections(source), ...readKconfig(source)],
     structOps,
@@ -68,7 +69,7 @@ export function readObject(bytes: Uint8Array): ObjectModel {
     ...(lone !== undefined && { loneFunction: lone }),
     ...(unusedMembers.length > 0 && { unusedMembers }),
     ...(loneOps !== undefined && { loneStructOps: loneOps }),
-    types,
+    types: events.types,
     warnings,
   };
 }

@@ -1,4 +1,5 @@
-// Types by how C spells them, for options that name some: those that the object has, and those that C itself has.
+// Types by how C spells them, for options that name some: those that the object has, those that C itself has, and those that
+// only the object's debug information has.
 
 import type { BtfType, TypeId } from "../btf/types.ts";
 import { shown, SkelError } from "../errors.ts";
@@ -25,15 +26,27 @@ export function plain(name: string): string {
   return /^\w[\w ]*$/.test(name) ? name : shown(name);
 }
 
+/** Gives the types with those called `spelled` in the debug information behind them, and their ids. */
+export type MoreTypes = (
+  types: readonly BtfType[],
+  spelled: string,
+) => { readonly types: readonly BtfType[]; readonly ids: readonly TypeId[] };
+
+/** Of an object of which there is only the model. */
+export const noMore: MoreTypes = (types) => ({ types, ids: [] });
+
 /** Finds types by how C spells them, and makes those that the object has not. */
 export class TypeFinder {
   readonly types: BtfType[];
+  readonly #more: MoreTypes;
   readonly #known = new Map<string, TypeId>();
+  readonly #missing = new Set<string>();
   readonly #example: string;
 
   /** `example` says in errors how types are written. */
-  constructor(types: readonly BtfType[], example: string) {
+  constructor(types: readonly BtfType[], more: MoreTypes, example: string) {
     this.types = [...types];
+    this.#more = more;
     this.#example = example;
     types.forEach((_, id) => this.#learn(id));
   }
@@ -52,17 +65,33 @@ export class TypeFinder {
 
   /** The same, where no type is called so the struct, union or enum with that tag. */
   findTagged(spelled: string): TypeId {
-    const word = standardType(spelled) === undefined && !this.#known.has(spelled) ? this.#tagOf(spelled) : undefined;
+    const word = standardType(spelled) === undefined && !this.#has(spelled) ? this.#tagOf(spelled) : undefined;
     return this.find(word === undefined ? spelled : `${word} ${spelled}`);
   }
 
   #tagOf(name: string): string | undefined {
-    return ["struct", "union", "enum"].find((word) => this.#known.has(`${word} ${name}`));
+    return ["struct", "union", "enum"].find((word) => this.#has(`${word} ${name}`));
+  }
+
+  /** Whether the object has the type, in its BTF or else in its debug information. */
+  #has(name: string): boolean {
+    if (this.#known.has(name)) return true;
+    if (this.#missing.has(name)) return false;
+    const { types, ids } = this.#more(this.types, name);
+    const distinct = [...new Set(ids)];
+    if (distinct.length > 1)
+      throw refuse(`the debug information has ${distinct.length} types ${plain(name)} that differ (rename one)`);
+    for (const type of types.slice(this.types.length)) this.#add(type);
+    const [id] = distinct;
+    if (id === undefined) this.#missing.add(name);
+    else this.#known.set(name, id);
+    return id !== undefined;
   }
 
   /** By the name as C has it: "struct event", "u32". The first of several counts. */
   #named(name: string): TypeId {
     const standard = standardType(name);
+    if (standard === undefined) this.#has(name);
     const known =
       this.#known.get(name) ?? (standard && "name" in standard ? this.#known.get(standard.name) : undefined);
     if (known !== undefined) return known;
@@ -73,7 +102,8 @@ export class TypeFinder {
     const names = [...this.#known.keys()].filter((other) => (word === undefined ? true : other.startsWith(word)));
     const missing = word !== undefined ? name : /^\w+$/.test(name) && name !== "void" ? `struct ${name}` : undefined;
     const remedy =
-      missing && ` (clang leaves out what nothing uses: ${plain(missing)} *unused __attribute__((unused));)`;
+      missing &&
+      ` (clang leaves out what nothing uses, and BTF what is only sent: keep the debug information, or add ${plain(missing)} *unused __attribute__((unused));)`;
     throw refuse(`the object has no type ${plain(name)}, got ${listed(names)}${remedy ?? ""}`);
   }
 

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { findHelperCalls } from "../../src/bytecode/calls.ts";
+import { splitValue, type Value } from "../../src/bytecode/state.ts";
 import { parseElf } from "../../src/elf/read.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import { buildElf } from "../support/elf-builder.ts";
@@ -83,12 +84,23 @@ function encode(steps: readonly Step[]): Uint8Array {
 const TOP = 0x7000_0000_0000n;
 const STACK = 512;
 
-/** Runs a program as the kernel would, with random memory; `at` sees the registers before each call of {@link HERE}. */
-function execute(steps: readonly Step[], rng: Random, at: (index: number, registers: readonly bigint[]) => void): void {
+/** What values have names of their own, by the name. */
+type Sources = ReadonlyMap<string, bigint>;
+
+/**
+ * Runs a program as the kernel would, with random memory; `at` sees the registers before each call of {@link HERE}, and what
+ * the program was given, and calls returned and instructions loaded by then.
+ */
+function execute(
+  steps: readonly Step[],
+  rng: Random,
+  at: (index: number, registers: readonly bigint[], sources: Sources) => void,
+): void {
   const stack = new DataView(new ArrayBuffer(STACK));
   const noise = (): bigint => BigInt(rng.below(2 ** 32)) * BigInt(rng.pick([0, 1, 2 ** 31]));
   const registers = Array.from({ length: 10 }, noise);
   registers.push(TOP);
+  const sources = new Map<string, bigint>(registers.slice(1, 6).map((value, i) => [`arg${i + 1}`, value]));
   const place = (address: bigint, width: number): number | undefined => {
     const offset = Number(address - TOP) + STACK;
     return offset >= 0 && offset + width <= STACK ? offset : undefined;
@@ -117,7 +129,7 @@ function execute(steps: readonly Step[], rng: Random, at: (index: number, regist
     if (code === 0x05) index += offset;
     else if (code === 0x15) index += rng.chance(50) ? offset : 0;
     else if (code === 0x85) {
-      if (imm === HERE) at(index, registers);
+      if (imm === HERE) at(index, registers, sources);
       // A helper writes upwards from where its arguments point, from every address it finds there, and from those that
       // the program has left outside of its stack.
       const reachable = [...registers.slice(1, 6), ...told];
@@ -135,8 +147,11 @@ function execute(steps: readonly Step[], rng: Random, at: (index: number, regist
         for (let to = from ?? STACK; to < STACK; to++) if (rng.chance(50)) stack.setUint8(to, rng.below(256));
       }
       for (let i = 0; i < 6; i++) registers[i] = noise();
-    } else if (kind === 1) registers[dst] = read(registers[src]! + BigInt(offset), width);
-    else if (kind === 2) write(registers[dst]! + BigInt(offset), width, BigInt.asUintN(64, BigInt(imm)));
+      sources.set(`call${index}`, registers[0]!);
+    } else if (kind === 1) {
+      registers[dst] = read(registers[src]! + BigInt(offset), width);
+      sources.set(`load${index}`, registers[dst]);
+    } else if (kind === 2) write(registers[dst]! + BigInt(offset), width, BigInt.asUintN(64, BigInt(imm)));
     else if (kind === 3) write(registers[dst]! + BigInt(offset), width, registers[src]!);
     else {
       const bits = kind === 7 ? 64 : 32;
@@ -159,11 +174,20 @@ function objectOf(code: Uint8Array): Uint8Array {
   });
 }
 
+/** The number that a value stands for, where it is one. */
+function valueOf(value: Value, sources: Sources): bigint | undefined {
+  if (typeof value !== "string") return value;
+  if (value === "fp?") return undefined;
+  if (value.startsWith("fp")) return TOP + BigInt(value.slice(2));
+  const { base, offset } = splitValue(value)!;
+  return BigInt.asUintN(64, sources.get(base)! + BigInt(offset));
+}
+
 test(
   "what is known of a random program is what a machine has",
   () => {
     const findings = new Findings();
-    let known = 0;
+    let [known, named] = [0, 0];
     for (const round of rounds(3000)) {
       const rng = random(round);
       const length = 10 + rng.below(50);
@@ -174,10 +198,11 @@ test(
         findHelperCalls(bytes, parseElf(bytes), new Set([HERE])).map(({ offset, args }) => [offset / 8, args]),
       );
       for (let run = 0; run < 8; run++)
-        execute(steps, rng, (index, registers) => {
+        execute(steps, rng, (index, registers, sources) => {
           calls.get(index)!.forEach((value, i) => {
             const has = registers[i + 1]!;
-            const said = typeof value === "string" && value !== "fp?" ? TOP + BigInt(value.slice(2)) : value;
+            const said = valueOf(value, sources);
+            if (typeof value === "string" && !value.startsWith("fp")) named++;
             if (typeof said !== "bigint") return;
             known++;
             if (said !== has) findings.add(`round ${round}, call ${index}: r${i + 1} is ${has}, said to be ${value}`);
@@ -186,6 +211,7 @@ test(
     }
     expect(findings.list).toEqual([]);
     expect(known).toBeGreaterThan(10_000);
+    expect(named).toBeGreaterThan(1000);
   },
   NO_TIME_LIMIT,
 );

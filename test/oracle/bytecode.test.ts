@@ -73,7 +73,8 @@ function listed(path: string): Listed[] {
 
 /** A constant or the symbol at an address. */
 function spell(elf: ReturnType<typeof parseElf>, value: HelperCall["args"][number]): bigint | string | undefined {
-  if (typeof value !== "string" || value.startsWith("fp")) return typeof value === "bigint" ? value : undefined;
+  // What is only a name for where a value comes from is unknown to a listing.
+  if (typeof value !== "string" || /^[a-z]/.test(value)) return typeof value === "bigint" ? value : undefined;
   const [section, offset] = value.split("+").map(Number);
   const { symbols } = elf;
   return symbols.find((one) => one.section === section && one.value === offset && one.kind === "object")?.name;
