@@ -55,6 +55,7 @@ const objects = [
   { name: "event_types" },
   { name: "events" },
   { name: "event_declared" },
+  { name: "event_idioms" },
   { name: "runs" },
   { name: "struct_ops" },
   { name: "struct_ops_link" },

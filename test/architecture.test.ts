@@ -101,13 +101,14 @@ describe.each([
   });
 });
 
-test("elf and btf do not know each other, nor btf and bytecode", () => {
+test("elf and btf do not know each other, nor bytecode and btf or dwarf", () => {
   const known = imports.filter(
     ({ from, to }) =>
       (from.startsWith("src/elf/") && to.startsWith("src/btf/")) ||
       (from.startsWith("src/btf/") && to.startsWith("src/elf/")) ||
       (from.startsWith("src/btf/") && to.startsWith("src/bytecode/")) ||
-      (from.startsWith("src/bytecode/") && to.startsWith("src/btf/")),
+      (from.startsWith("src/bytecode/") && /^src\/(btf|dwarf)\//.test(to)) ||
+      (from.startsWith("src/dwarf/") && to.startsWith("src/bytecode/")),
   );
   expect(known).toEqual([]);
 });

@@ -14,8 +14,10 @@ import {
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { stripDebug } from "../src/elf/write.ts";
 import { generate } from "../src/generate.ts";
 import { inspectObject } from "../src/inspect.ts";
+import type { ObjectModel } from "../src/object/model.ts";
 import { VERSION } from "../src/version.ts";
 import { type Ended } from "./support/programs.ts";
 import { ensureBuilt, Folder, inMountNamespace, mayMount, shellLine } from "./support/cli.ts";
@@ -886,7 +888,8 @@ describe("--map", () => {
 });
 
 describe("--event", () => {
-  beforeEach(() => folder.write("send.bpf.o", fixture("event_types")));
+  // Stripped, as debug information tells all of them.
+  beforeEach(() => folder.write("send.bpf.o", stripDebug(fixture("event_types"))));
   const gen = (...args: readonly string[]) => folder.command(["gen", "send.bpf.o", ...args]);
 
   test("says what is sent, where gen cannot tell and says so in one line", async () => {
@@ -921,6 +924,15 @@ describe("--event", () => {
       /two_sizes +ringbuf +4096 bytes +struct closed \| struct opened +events of 16, 32 bytes +inferred\n/,
     );
     expect(stdout).toMatch(/ambiguous +ringbuf +4096 bytes +events of 24 bytes\n/);
-    expect(stdout).toContain("map variable: events are bytes: put sends a size that is not constant");
+    expect(stdout).toContain("map variable: events are bytes: programs send 8 bytes, which no struct of a global");
+  });
+
+  test("inspect tells types of debug information from those of sizes", async () => {
+    folder.write("told.bpf.o", fixture("event_types"));
+    const { stdout } = await folder.command(["inspect", "told.bpf.o"]);
+    expect(stdout).toMatch(/ambiguous +ringbuf +4096 bytes +struct started +events of 24 bytes +dwarf\n/);
+    expect(stdout).not.toContain("events are bytes");
+    const { maps } = JSON.parse((await folder.command(["inspect", "told.bpf.o", "--json"])).stdout) as ObjectModel;
+    expect(maps.find(({ name }) => name === "ambiguous")!.events).toMatchObject({ source: "dwarf", sizes: [24] });
   });
 });

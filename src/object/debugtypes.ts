@@ -34,6 +34,7 @@ export class DebugTypes {
   readonly #bytes: Uint8Array;
   readonly #warn: (warning: Warning) => void;
   readonly #maker: TypeMaker;
+  readonly #made = new Map<string, TypeId | undefined>();
   #dwarf: Dwarf | undefined;
   #opened = false;
 
@@ -62,16 +63,16 @@ export class DebugTypes {
       for (const site of dwarf === undefined ? [] : sites) {
         const found = candidatesAt(dwarf!, site, size);
         covered ||= found.covered;
-        const types = this.#make(found.types);
+        const types = this.#make(found.types) ?? [];
         if (types.length > 0) return { covered, types, placed: found.placed };
       }
       return { covered, types: [], placed: true };
     }, NOTHING);
   }
 
-  /** The structs and unions of `size` bytes, whatever they are for, but for the kernel's. */
-  ofSize(size: number): readonly TypeId[] {
-    return this.#ask((dwarf) => this.#make(dwarf?.recordsOfSize(size) ?? []), []).filter((id) => {
+  /** The structs and unions of `size` bytes, whatever they are for, but for the kernel's; undefined where one cannot be told. */
+  ofSize(size: number): readonly TypeId[] | undefined {
+    return this.#ask((dwarf) => this.#make(dwarf?.recordsOfSize(size) ?? []), undefined)?.filter((id) => {
       const record = this.types[skipModifiersAndTypedefs(this.types, id)]!;
       return !("name" in record && isKernelStruct(record.name));
     });
@@ -79,7 +80,7 @@ export class DebugTypes {
 
   /** The types called so in C. */
   named(spelled: string): readonly TypeId[] {
-    return this.#ask((dwarf) => this.#make(dwarf?.typesNamed(spelled) ?? []), []);
+    return this.#ask((dwarf) => this.#make(dwarf?.typesNamed(spelled) ?? []), undefined) ?? [];
   }
 
   /** Whether two ids are one type, under whatever name. */
@@ -92,14 +93,30 @@ export class DebugTypes {
     return this.#maker.finish(roots);
   }
 
-  /** Each type once; what C cannot say is none. */
-  #make(dies: readonly Die[]): TypeId[] {
+  /** Each type once; undefined where one of them is none that C has, or breaks a rule. */
+  #make(dies: readonly Die[]): TypeId[] | undefined {
     const ids: TypeId[] = [];
     for (const die of dies) {
-      const id = skipModifiers(this.types, this.#maker.make(die));
+      const id = this.#makeOne(die);
+      if (id === undefined) return undefined;
       if (!ids.some((other) => this.same(other, id))) ids.push(id);
     }
     return ids;
+  }
+
+  #makeOne(die: Die): TypeId | undefined {
+    if (this.#made.has(die.key)) return this.#made.get(die.key);
+    let id: TypeId | undefined;
+    try {
+      id = skipModifiers(this.types, this.#maker.make(die));
+      this.#maker.finish([id]);
+    } catch (e) {
+      if (!isSkelError(e)) throw e;
+      id = undefined;
+      this.#warn({ where: "debug information", what: `${e.message} (that type is left aside)` });
+    }
+    this.#made.set(die.key, id);
+    return id;
   }
 
   #ask<T>(ask: (dwarf: Dwarf | undefined) => T, otherwise: T): T {

@@ -151,9 +151,10 @@ function typeOfSize(
   if (isTold && told.every(({ placed }) => placed)) return { type: types[0]!, source: "dwarf" };
   // Where the functions are known and their places do not tell, a type that is the only one of its size is what is left.
   const left = isTold ? types[0] : fitting.length === 1 ? fitting[0]!.type : undefined;
-  const rivals = [...types, ...(covered ? debug.ofSize(size) : [])];
-  const others = rivals.filter((id) => left === undefined || !debug.same(id, left));
-  if (left !== undefined && others.length === 0) return { type: left, source: isTold ? "dwarf" : "inferred" };
+  const rivals = covered ? debug.ofSize(size) : [];
+  const others = [...types, ...(rivals ?? [])].filter((id) => left === undefined || !debug.same(id, left));
+  if (left !== undefined && rivals !== undefined && others.length === 0)
+    return { type: left, source: isTold ? "dwarf" : "inferred" };
   // What is neither declared around the call nor of the author's data is not named: it is the kernel's, as a rule.
   const known = [...types, ...fitting.map(({ type }) => type)];
   const named = known.length === 0 ? [] : [...known, ...others];

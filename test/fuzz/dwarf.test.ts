@@ -2,12 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { ElfSection } from "../../src/elf/elf.ts";
 import { parseElf } from "../../src/elf/read.ts";
+import { inspectObject } from "../../src/inspect.ts";
 import { compileBpf } from "../support/compile.ts";
 import { readAll } from "../support/dwarf.ts";
 import { fixtures } from "../support/fixtures.ts";
-import { random, rounds } from "../support/random.ts";
-import { Findings, judge } from "../support/verdict.ts";
+import { type Random, random, rounds } from "../support/random.ts";
+import { faultsOfWarnings, Findings, judge } from "../support/verdict.ts";
 
 const NO_TIME_LIMIT = 0;
 
@@ -72,6 +74,24 @@ test.each(objects)(
   NO_TIME_LIMIT,
 );
 
+/** The same with some bytes of its debug sections changed. */
+function mutant(original: Uint8Array, sections: readonly ElfSection[], rng: Random): Uint8Array {
+  const bytes = original.slice();
+  for (let i = rng.below(6); i >= 0; i--) {
+    const { offset, size } = rng.pick(sections);
+    const at = offset + rng.below(size);
+    const how = rng.below(3);
+    if (how === 0) bytes[at] = rng.below(256);
+    else if (how === 1) bytes[at] = rng.pick([0, 1, 0x7f, 0x80, 0xff]);
+    // Bytes from elsewhere in the section, which are likely to mean something here.
+    else {
+      const from = offset + rng.below(size);
+      bytes.copyWithin(at, from, from + rng.below(offset + size - Math.max(at, from)));
+    }
+  }
+  return bytes;
+}
+
 test.each(["event_types", "types", "big_endian"])(
   "%s: mutants",
   (name) => {
@@ -82,22 +102,35 @@ test.each(["event_types", "types", "big_endian"])(
     let refused = 0;
     for (const round of rounds(500)) {
       const rng = random(round);
-      const bytes = original.slice();
-      for (let i = rng.below(6); i >= 0; i--) {
-        const { offset, size } = rng.pick(sections);
-        const at = offset + rng.below(size);
-        const how = rng.below(3);
-        if (how === 0) bytes[at] = rng.below(256);
-        else if (how === 1) bytes[at] = rng.pick([0, 1, 0x7f, 0x80, 0xff]);
-        // Bytes from elsewhere, which are likely to mean something here.
-        else bytes.copyWithin(at, offset + rng.below(size), offset + rng.below(size));
-      }
+      const bytes = mutant(original, sections, rng);
       findings.check(() => {
         if (judge(`${name}, FUZZ round ${round}`, () => readAll(bytes, elf)).error !== undefined) refused++;
       });
     }
     expect(findings.list).toEqual([]);
     expect(refused).toBeGreaterThan(50);
+  },
+  NO_TIME_LIMIT,
+);
+
+test.each(["event_types", "event_idioms"])(
+  "%s: what generates goes on generating, whatever its debug information says",
+  (name) => {
+    const original = new Uint8Array(readFileSync(fixtures.find((fixture) => fixture.name === name)!.object));
+    const sections = parseElf(original).sections.filter((section) => isRead(section.name) && section.size > 0);
+    const findings = new Findings();
+    const seen = new Set<string>();
+    for (const round of rounds(300)) {
+      const bytes = mutant(original, sections, random(round));
+      findings.check(() => {
+        const { result, error } = judge(`${name}, FUZZ round ${round}`, () => inspectObject(bytes));
+        if (error !== undefined) throw error;
+        for (const fault of faultsOfWarnings(result.warnings)) findings.add(`round ${round}: ${fault}`);
+        seen.add(JSON.stringify(result.maps.map(({ events }) => events)));
+      });
+    }
+    expect(findings.list).toEqual([]);
+    expect(seen.size).toBeGreaterThan(5);
   },
   NO_TIME_LIMIT,
 );
