@@ -2,6 +2,8 @@
 
 import { expect, test } from "vitest";
 import { inspectObject } from "../../src/inspect.ts";
+import { parseElf } from "../../src/elf/read.ts";
+import { readTypes } from "../../src/object/read.ts";
 import { bpftoolTypes, dumpBtf } from "../support/bpftool.ts";
 import { corpus, specimenOf } from "../support/corpus.ts";
 import { start } from "../support/programs.ts";
@@ -9,7 +11,7 @@ import { start } from "../support/programs.ts";
 const withBtf = corpus.filter(({ file }) => file !== "nobtf.bpf.o");
 
 test.each(withBtf)("$file: the BTF graph is bpftool's", ({ path, bytes }) => {
-  const ours = inspectObject(bytes).types;
+  const ours = readTypes(bytes, parseElf(bytes));
   expect(ours).toEqual(bpftoolTypes(dumpBtf(path)));
   expect(ours.length).toBeGreaterThan(5);
 });

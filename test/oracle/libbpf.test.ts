@@ -7,6 +7,7 @@ import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from "../../src/object/kernel.ts";
 import type { MapModel, ObjectModel, ProgramModel } from "../../src/object/model.ts";
+import { readTypes } from "../../src/object/read.ts";
 import { findSec, SEC_DEFS } from "../../src/object/sec.ts";
 import { corpus, isUnnamed, type Specimen, specimenOf } from "../support/corpus.ts";
 import {
@@ -167,6 +168,17 @@ describe.each(libraries)("$title", (library) => {
   });
 });
 
+/** The model without what only debug information tells, which is not carried. */
+function withoutDebug(bytes: Uint8Array): unknown {
+  const { maps, warnings, ...model } = inspectObject(bytes);
+  return {
+    ...model,
+    maps: maps.map((map) => ({ ...map, events: map.events?.sizes })),
+    types: readTypes(bytes, parseElf(bytes)),
+    warnings: warnings.filter(({ what }) => !what.startsWith("events are bytes: ")),
+  };
+}
+
 describe("carry", () => {
   test.each(corpus)("$file: leaves no debug section, and nothing to carry again", ({ bytes }) => {
     const carried = carry(bytes);
@@ -178,7 +190,7 @@ describe("carry", () => {
   });
 
   test.each(corpus.filter(({ file }) => file !== "nobtf.bpf.o"))("$file: the model stays the same", ({ bytes }) => {
-    expect(inspectObject(carry(bytes))).toEqual(inspectObject(bytes));
+    expect(withoutDebug(carry(bytes))).toEqual(withoutDebug(bytes));
   });
 });
 

@@ -28,7 +28,7 @@ function findTypes({ maps, sections, programs, structOps, types }: Layouts): Map
   for (const { name, key, value, events = [] } of maps) {
     if (key) visit(key.layout, `__typeof__(*${name}.key)`);
     if (value) visit(value.layout, `__typeof__(*${name}.value)`);
-    for (const { layout, spelled } of events) visit(layout, spelled);
+    for (const { layout, spelled } of events) visit(layout, `__typeof__(${spelled})`);
   }
   // A program's context and a struct_ops map's members have no expression; their types have names.
   for (const { ctx } of programs) if (ctx) visit(ctx.layout, ctx.spelled);
@@ -125,6 +125,9 @@ function claimsOfEnum(layout: EnumLayout, types: ReadonlyMap<TypeId, string>): s
   ];
 }
 
+/** A struct without a name that is sent: outside of the function that sends it, C has no word for it. */
+const UNSAID = /\{…\}/;
+
 /** Everything that `layouts` say of sizes, offsets, signs and types, by struct, enum, map and section. */
 export function claimsOf(
   layouts: Layouts,
@@ -155,7 +158,7 @@ export function claimsOf(
       what: `events of map ${name}`,
       claims: events.flatMap((use) => [
         `sizeof(${use.spelled}) == ${use.size}`,
-        ...claimsOfValue(use.layout, use.spelled, use.spelled, types),
+        ...claimsOfValue(use.layout, `__typeof__(${use.spelled})`, `__typeof__(${use.spelled})`, types),
       ]),
     })),
     ...layouts.sections.map(({ ident, variables }) => ({
@@ -165,5 +168,7 @@ export function claimsOf(
         ...claimsOfValue(layout, `__typeof__(${name})`, spelled, types),
       ]),
     })),
-  ].filter(({ claims }) => claims.length > 0);
+  ]
+    .map(({ what, claims }) => ({ what, claims: claims.filter((claim) => !UNSAID.test(claim)) }))
+    .filter(({ claims }) => claims.length > 0);
 }

@@ -59,6 +59,6 @@ export function specimenOf(file: string): Specimen {
  * and sections of static variables. libbpf makes maps of them, and we leave them alone.
  */
 export function isUnnamed(file: string, name: string): boolean {
-  const statics = ["xdp-dispatcher.o", "attach_trace.bpf.o", "events.bpf.o"];
+  const statics = ["xdp-dispatcher.o", "attach_trace.bpf.o", "events.bpf.o", "event_idioms.bpf.o"];
   return /^\.?rodata[._](cst|str)\d/.test(name) || (statics.includes(file) && /^(view\.)?rodata$/.test(name));
 }
