@@ -7,6 +7,7 @@ import { carry } from "../../src/upgrade/carry.ts";
 import { inspectObject } from "../../src/inspect.ts";
 import { readNeeds } from "../../src/needs/needs.ts";
 import type { ObjectModel } from "../../src/object/model.ts";
+import { besidesDebug } from "../support/dwarf.ts";
 import { fixtures, isLegacy } from "../support/fixtures.ts";
 import { readFileSync } from "node:fs";
 import { mutate } from "../support/mutate.ts";
@@ -61,7 +62,8 @@ test.each(["execve_counter", "nodwarf"])(
 
 /** What both an object and its carried form must say: all but what lies in the sections that are dropped. */
 function sameModel(model: ObjectModel, carried: ObjectModel): boolean {
-  return JSON.stringify(model) === JSON.stringify(carried);
+  const count = carried.types.length;
+  return JSON.stringify(besidesDebug(model, count)) === JSON.stringify(besidesDebug(carried, count));
 }
 
 // What is carried of legacy objects is another model on purpose: legacy.test.ts.

@@ -6,6 +6,7 @@ import type { BtfType, TypeId } from "../../src/btf/types.ts";
 import { spellType } from "../../src/btf/spell.ts";
 import { SHF_EXECINSTR } from "../../src/elf/abi.ts";
 import type { Elf } from "../../src/elf/elf.ts";
+import type { ObjectModel } from "../../src/object/model.ts";
 
 /** How the debug information of a type compares with BTF. */
 export interface Compared {
@@ -45,4 +46,19 @@ export function readAll(bytes: Uint8Array, elf: Elf): number {
   for (const size of [4, 8, 16, 24, 32, 48]) for (const die of dwarf.recordsOfSize(size)) from(() => maker.make(die));
   from(() => dwarf.typesNamed("u32").length);
   return answers;
+}
+
+/** A model without what debug information may tell: types behind the `count` ones of BTF, those of events, why there are none, and what damage it has. */
+export function besidesDebug(model: ObjectModel, count: number): ObjectModel {
+  const besides = ({ events, ...map }: ObjectModel["maps"][number]): object =>
+    events === undefined || events.source === "declared" ? { ...map, events } : { ...map, sizes: events.sizes };
+  return {
+    ...model,
+    maps: model.maps.map((map) => besides(map) as ObjectModel["maps"][number]),
+    types: model.types.slice(0, count),
+    // What is said of a map is one text, that of its events the last in it.
+    warnings: model.warnings
+      .map((warning) => ({ ...warning, what: warning.what.replace(/(^|; )events are bytes: .*$/s, "") }))
+      .filter(({ where, what }) => where !== "debug information" && what !== ""),
+  };
 }
